@@ -1,0 +1,46 @@
+# Two commands need nothing but Python 3.11+, git and make:
+#   make scenarios   try the claims of this repository on real input
+#   make test        run the tests
+# Both make their own virtual environment in .venv, or in VENV=... if given.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: scenarios test lint types floors oldest bench clean
+
+scenarios: $(STAMP)
+	$(PYTEST) --ophamin scenarios
+
+test: $(STAMP)
+	$(PYTEST) tests -n 2 --doctest-modules src/ophamin src/qmpt --cov --cov-report=term:skip-covered --cov-fail-under=95
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check -q .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+floors: $(STAMP)
+	$(BIN)/lint-imports
+
+oldest: $(STAMP) tests/oldest.txt
+	$(PYTHON) -m venv $(VENV)/oldest
+	$(VENV)/oldest/bin/python -m pip install -q --disable-pip-version-check -e ".[dev]" -c tests/oldest.txt
+	$(VENV)/oldest/bin/python -m pytest -q -n 2 tests/plugin
+
+bench: $(STAMP)
+	$(BIN)/python -m pip install -q -e ".[bench]"
+	$(BIN)/python benchmarks/run.py
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("ophamin needs Python 3.11 or later, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[dev]"
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) .ci-venv proofs/latest .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From rows to a decision: what counts, what is left out, and what the evidence excludes.
+
+A pure function of a plan and a table, so that anyone who holds a record and its observations can repeat it. It
+decides nothing by itself: the outcome is `Verdict.decide`'s, told here whether the evidence is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ophamin.errors import ClaimError, MetricMissingError, nearest_name
+from ophamin.measuring.inference import Decision, Estimate, clearly_dependent, lag1
+from ophamin.measuring.inference.rate import count_successes
+from ophamin.measuring.inference.values import finite_numbers, inverted_cdf, plain_mean
+from ophamin.measuring.plan import Plan
+
+if TYPE_CHECKING:
+    from ophamin.measuring.ledger import Table
+
+__all__ = ["Circumstances", "Judgement", "judge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What else happened in a trial that a verdict must know.
+
+    Attributes:
+        broken: why the trial ended before its end; empty where it did not.
+        parallel: other tests ran on the machine at the same time.
+        exhausted: the stream gave no further record; how many it gave.
+        timed_out: the stream ended by ``max_seconds``.
+        corpus_count: records of the corpus, where a census must use them all.
+        used: records taken from the stream.
+    """
+
+    broken: str = ""
+    parallel: bool = False
+    exhausted: int | None = None
+    timed_out: bool = False
+    corpus_count: int | None = None
+    used: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the rows say of one claim.
+
+    Attributes:
+        decision: the method's reading of the evidence units.
+        inconclusive: why no verdict may be given, the weightiest reason first; empty where one may.
+        n_rows: rows that carried the metric, or should have.
+        n_units: evidence units that the method saw.
+        errors: rows that could not be measured: left out, or counted as failures where the plan says so.
+        missing: measured rows that lacked the metric.
+        first_error: what the first error said.
+    """
+
+    decision: Decision
+    inconclusive: tuple[str, ...]
+    n_rows: int
+    n_units: int
+    errors: int
+    missing: int
+    first_error: str = ""
+
+
+def judge(plan: Plan, table: Table, circumstances: Circumstances | None = None) -> Judgement:
+    """Read a table as evidence on one claim.
+
+    Args:
+        plan: the claim and how it is tried.
+        table: the rows of the trial.
+        circumstances: what else happened; nothing by default.
+
+    Raises:
+        MetricMissingError: no row carried the metric, though there were rows that could be measured.
+        ObservationError: values that the method cannot take, such as 0.7 for a rate.
+    """
+    around = circumstances or Circumstances()
+    rows = _rows_of(plan, table)
+    values = table.column(plan.metric)
+    measured = [row for row in rows if values[row] is not None and row not in table.errors]
+    failed = [row for row in rows if row in table.errors]
+    missing = len(rows) - len(measured) - len(failed)
+    if not measured and len(failed) < len(rows):
+        raise MetricMissingError(
+            f"no cycle or observation carried {plan.metric!r}; {nearest_name(plan.metric, table.names)}"
+        )
+    counted = sorted([*measured, *failed]) if plan.counts_errors else measured
+    units = _units(plan, table, counted)
+    units = units[: plan.settings.budget]  # a fixed plan decides on what it declared; what came after changes nothing
+    decision = plan.rule.decide(units, plan.bar)
+    first_error = table.errors[failed[0]] if failed else ""
+    reasons = [
+        *_circumstantial(plan, around, len(counted)),
+        *_errors_over_budget(plan, failed, missing, len(rows), first_error),
+        *_too_few(plan, len(units), _lost(plan, table, rows, counted), around),
+        *_dependent(plan, units),
+        *_undecided(plan, decision, around),
+    ]
+    return Judgement(
+        decision=decision,
+        inconclusive=tuple(reasons),
+        n_rows=len(rows),
+        n_units=len(units),
+        errors=len(failed),
+        missing=missing,
+        first_error=first_error,
+    )
+
+
+def _rows_of(plan: Plan, table: Table) -> list[int]:
+    """The rows that speak of the metric.
+
+    Errors always do, and rows that carry it. A row without it is missing something only where its like carry it: a
+    cycle where other cycles do, or any row where none does.
+    """
+    values, is_cycle = table.column(plan.metric), [flag >= 0 for flag in table.success]
+    carried = [row for row, value in enumerate(values) if value is not None]
+    by_cycles, by_none = any(is_cycle[row] for row in carried), not carried
+    return [
+        row
+        for row, value in enumerate(values)
+        if row in table.errors or value is not None or by_none or (by_cycles and is_cycle[row])
+    ]
+
+
+def _units(plan: Plan, table: Table, counted: Sequence[int]) -> list[Any]:
+    """One value per independent replicate, in order; rows of one unit are brought together first."""
+    column, failed = table.column(plan.metric), table.errors
+    values = [plan.worst_value if row in failed else _as_value(column[row]) for row in counted]
+    if plan.settings.unit is None:
+        return values
+    keys = _unit_keys(plan, table)
+    groups: dict[Hashable, list[Any]] = {}
+    for row, value in zip(counted, values, strict=True):
+        if keys[row] is None and row not in failed:
+            raise MetricMissingError(
+                f"a row carried {plan.metric!r} but not its unit {plan.settings.unit!r}; "
+                f"{nearest_name(str(plan.settings.unit), table.names)}"
+            )
+        own_unit = (row,)  # a failure that cannot be told to belong to any unit
+        groups.setdefault(own_unit if keys[row] is None else keys[row], []).append(value)
+    return [_aggregate(plan, group) for group in groups.values()]
+
+
+def _unit_keys(plan: Plan, table: Table) -> list[Hashable]:
+    keys = table.column(str(plan.settings.unit))
+    return [tuple(key) if isinstance(key, list) else key for key in keys]
+
+
+def _lost(plan: Plan, table: Table, rows: Sequence[int], counted: Sequence[int]) -> int:
+    """Units that the body gave and that are no evidence: they fill the declared number, and errors speak of them."""
+    gone = set(rows).difference(counted)
+    if plan.settings.unit is None or not gone:
+        return len(gone)
+    keys = _unit_keys(plan, table)
+    return len({keys[row] for row in gone} - {keys[row] for row in counted} - {None})
+
+
+def _aggregate(plan: Plan, group: Sequence[Any]) -> float:
+    """The estimator inside one unit; a rate becomes the unit's own share."""
+    if plan.kind == "rate":
+        return count_successes(group) / len(group)
+    numbers = finite_numbers(group)
+    if plan.kind == "mean":
+        return plain_mean(numbers)
+    if plan.kind == "quantile":
+        return inverted_cdf(sorted(numbers), plan.options["q"])
+    raise ClaimError(f"{plan.statistic} has no meaning inside a unit; leave out unit={plan.settings.unit!r}")
+
+
+def _as_value(value: Any) -> Any:
+    return Estimate(*value) if isinstance(value, list) else value
+
+
+def _circumstantial(plan: Plan, around: Circumstances, n_counted: int) -> list[str]:
+    reasons = [around.broken] if around.broken else []
+    if plan.metric == "wall_time_s" and around.parallel and plan.settings.load != "any":
+        reasons.append(
+            "parallel load: wall time was measured while other tests ran; run it alone, or declare load='any'"
+        )
+    if around.timed_out:
+        reasons.append(f"stopped by max_seconds={plan.settings.max_seconds:g}")
+    if plan.settings.census and around.corpus_count is not None:
+        used = min(around.used, n_counted)  # a record that was taken and gave nothing was not counted
+        if around.used != around.corpus_count or used < around.corpus_count:
+            reasons.append(f"not a census: {used} of {around.corpus_count} records were used")
+    return reasons
+
+
+def _errors_over_budget(plan: Plan, failed: Sequence[int], missing: int, n_rows: int, first: str) -> list[str]:
+    settings = plan.settings
+    counted = 0 if plan.counts_errors else len(failed)
+    reasons = []
+    if counted > settings.error_budget:
+        reasons.append(
+            f"{counted} of {n_rows} cycles could not be measured (error_budget={settings.error_budget}); first: {first}"
+        )
+    if missing > settings.error_budget:
+        reasons.append(
+            f"{missing} of {n_rows} measured rows lacked {plan.metric!r} (error_budget={settings.error_budget})"
+        )
+    return reasons
+
+
+def _too_few(plan: Plan, n_units: int, lost: int, around: Circumstances) -> list[str]:
+    settings = plan.settings
+    if around.broken or around.timed_out:
+        return []
+    if settings.budget is not None and n_units + lost < settings.budget:
+        if around.exhausted is not None and around.exhausted < settings.budget:
+            return [f"exhausted: the corpus gave {around.exhausted} records, the plan declares {settings.budget} units"]
+        return [f"stopped early: {n_units} units of the declared {settings.budget}"]
+    if 0 < n_units < settings.min_samples:  # of none at all the method speaks itself
+        return [f"{n_units} units, fewer than min_samples={settings.min_samples}"]
+    return []
+
+
+def _dependent(plan: Plan, units: Sequence[Any]) -> list[str]:
+    """Successive units that hang together are no independent replicates, and every error level rests on those."""
+    settings = plan.settings
+    if settings.unit is not None or settings.census or plan.kind == "observed" or not clearly_dependent(units):
+        return []
+    how = f"lag-1 correlation {lag1(units).r or 0.0:.2f}, p < 0.001"
+    return [f"dependent units: each tells of the next ({how}); declare with unit= what is independent"]
+
+
+def _undecided(plan: Plan, decision: Decision, around: Circumstances) -> list[str]:
+    """The method's own reason; also where estimate and outcome stand on two sides of the bar."""
+    if decision.outcome is None:
+        reason = decision.reason or "the evidence excludes neither the claim nor its opposite"
+        if plan.settings.budget is None and around.exhausted is not None:
+            return [f"exhausted: the corpus gave {around.exhausted} records; {reason}"]
+        return [reason]
+    if decision.estimate is None:
+        return ["the estimate is undefined"]
+    if plan.bar.holds(decision.estimate) is not (decision.outcome == "VALIDATED"):
+        return [f"the estimate {decision.estimate:.6g} lies on the other side of the bar than the interval"]
+    return []

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The options: declared to pytest, read once into a value. The command line wins over the ini file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+__all__ = ["Options", "add_options", "read_options"]
+
+DEFAULT_FOLDER = "proofs/latest"
+GATES = ("refuted", "inconclusive", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a session was told.
+
+    Attributes:
+        folder: where records are written, absolute.
+        seed: of streams and generators.
+        first_attempt: number of each item's first attempt; above 1 when a rerun is repeated.
+        substrates: specs from ``--substrate``.
+        gate: verdicts that fail the session.
+    """
+
+    folder: Path
+    seed: int = 0
+    first_attempt: int = 1
+    substrates: tuple[str, ...] = ()
+    gate: frozenset[str] = frozenset({"refuted"})
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the options and their ini values."""
+    group = parser.getgroup("ophamin", "claims about stochastic systems (ophamin)")
+    group.addoption(
+        "--ophamin", action="store_true", help="try the scenarios, with all other tests; write a record of each claim"
+    )
+    group.addoption(
+        "--substrate",
+        action="append",
+        metavar="NAME[:key=value,...]",
+        help="system under test for scenarios that declare none; repeatable",
+    )
+    group.addoption("--ophamin-dir", metavar="DIR", help=f"where records are written (default: {DEFAULT_FOLDER})")
+    group.addoption(
+        "--ophamin-seed", metavar="SEED[.ATTEMPT]", help="seed of sampling orders and of the fixture rng (default: 0)"
+    )
+    group.addoption(
+        "--ophamin-inconclusive",
+        choices=("pass", "fail"),
+        help="what an INCONCLUSIVE claim does to the session (default: pass, not blocking)",
+    )
+    group.addoption(
+        "--ophamin-gate", metavar="LIST", help="verdicts that fail the session: refuted (default), inconclusive, none"
+    )
+    parser.addini("ophamin_enabled", "try scenarios without --ophamin on the command line", type="bool", default=False)
+    parser.addini("ophamin_substrate", "systems under test, as --substrate takes them", type="linelist", default=[])
+    parser.addini("ophamin_dir", "where records are written", default=DEFAULT_FOLDER)
+    parser.addini("ophamin_seed", "seed of sampling orders and of the fixture rng", default="0")
+    parser.addini("ophamin_inconclusive", "pass or fail", default="pass")
+    parser.addini("ophamin_gate", "verdicts that fail the session", default="refuted")
+
+
+def read_options(config: pytest.Config) -> Options:
+    """The options of a session.
+
+    Raises:
+        pytest.UsageError: a value that is none of those allowed.
+    """
+    seed = str(_given(config, "ophamin_seed"))
+    numbers = re.fullmatch(r"(\d{1,15})(?:\.([1-9]\d{0,4}))?", seed)
+    if numbers is None:
+        raise pytest.UsageError(f"--ophamin-seed is a whole number, or SEED.ATTEMPT; got {seed!r}")
+    gate = {part.strip() for part in str(_given(config, "ophamin_gate")).split(",") if part.strip()}
+    unknown = sorted(gate - set(GATES))
+    if unknown or not gate:
+        raise pytest.UsageError(
+            f"--ophamin-gate takes {', '.join(GATES)}, separated by commas; got {', '.join(unknown) or 'nothing'}"
+        )
+    inconclusive = str(_given(config, "ophamin_inconclusive"))
+    if inconclusive not in {"pass", "fail"}:
+        raise pytest.UsageError(f"ophamin_inconclusive is pass or fail, got {inconclusive!r}")
+    if inconclusive == "fail":
+        gate.add("inconclusive")
+    return Options(
+        folder=config.rootpath / str(_given(config, "ophamin_dir")),
+        seed=int(numbers[1]),
+        first_attempt=int(numbers[2] or 1),
+        substrates=tuple(config.getoption("substrate") or config.getini("ophamin_substrate")),
+        gate=frozenset(gate - {"none"}),
+    )
+
+
+def _given(config: pytest.Config, name: str) -> Any:
+    value = config.getoption(name, None)
+    return config.getini(name) if value is None else value

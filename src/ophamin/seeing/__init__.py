@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is tried and what it is fed: systems under test and corpora."""

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all tests share: the profile of hypothesis, and the marker for tests that need an outside program."""
+
+import os
+import shutil
+from collections import Counter
+
+import pytest
+from hypothesis import settings
+
+# A gate must not turn red by the luck of a draw; new examples are looked for everywhere else.
+settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Needs())
+
+
+class Needs:
+    """The marker ``needs("program")``."""
+
+    def __init__(self):
+        self.absent = Counter()
+
+    def pytest_runtest_setup(self, item):
+        for mark in item.iter_markers("needs"):
+            for program in mark.args:
+                if shutil.which(program) is None:
+                    pytest.skip(f"needs {program}")
+
+    def pytest_runtest_logreport(self, report):
+        reason = report.longrepr[2] if report.skipped and isinstance(report.longrepr, tuple) else ""
+        if "needs " in reason:
+            self.absent[reason.rpartition("needs ")[2]] += 1
+
+    def pytest_terminal_summary(self, terminalreporter):
+        for program, count in sorted(self.absent.items()):
+            terminalreporter.write_line(f"{count} tests skipped: the program {program} is not installed")

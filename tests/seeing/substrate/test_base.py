@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+import pytest
+
+from ophamin.core.plugins import UnknownPluginError
+from ophamin.core.shapes import CycleResult
+from ophamin.errors import ClaimError
+from ophamin.seeing.substrate.base import (
+    SUBSTRATES,
+    SubstrateSpec,
+    SubstrateUnderTest,
+    as_under_test,
+    get_substrate,
+    list_substrates,
+    make_substrate,
+    parse_spec,
+)
+from ophamin.seeing.substrate.mock import MockSubstrate
+
+
+class Constant(SubstrateUnderTest):
+    name = "constant"
+
+    def __init__(self):
+        self.result = CycleResult(41, True, {"value": 1})
+        self.seen = []
+
+    def git_commit(self):
+        return "abc"
+
+    def reset(self):
+        self.seen.clear()
+
+    def run_cycle(self, stimulus, params=None):
+        self.seen.append((stimulus, params))
+        return self.result
+
+
+class Probe:
+    """Has the members of a substrate and no base class."""
+
+    name = "probe"
+    extra = 5
+
+    def __init__(self):
+        self.resets = 0
+
+    def git_commit(self):
+        return "p1"
+
+    def reset(self):
+        self.resets += 1
+
+    def run_cycle(self, stimulus, params=None):
+        return CycleResult(0, True, {"echo": stimulus})
+
+    def run_batch(self, stimuli, params=None):
+        return [CycleResult(9, True, {"batch": True}) for _ in stimuli]
+
+
+@pytest.fixture
+def registered():
+    names = []
+
+    def register(plugin, name):
+        SUBSTRATES.register(plugin, name)
+        names.append(name)
+
+    yield register
+    for name in names:
+        SUBSTRATES.unregister(name)
+
+
+def test_a_batch_runs_each_stimulus_with_the_params_and_counts_from_0():
+    system = Constant()
+    results = system.run_batch(["a", "b"], {"p": 1})
+    assert system.seen == [("a", {"p": 1}), ("b", {"p": 1})]
+    assert [result.cycle_index for result in results] == [0, 1]
+
+
+def test_a_batch_leaves_the_systems_own_result_as_it_is():
+    system = Constant()
+    system.run_batch(["a", "b"])
+    assert system.result.cycle_index == 41
+
+
+def test_a_substrate_says_its_name_and_revision_and_has_no_state_by_default():
+    assert Constant().metadata() == {"name": "constant", "git_commit": "abc"}
+    assert Constant().capture_state() == {}
+
+
+def test_a_substrate_without_its_methods_cannot_be_made():
+    with pytest.raises(TypeError):
+        SubstrateUnderTest()
+
+
+@pytest.mark.parametrize(
+    ("text", "parsed"),
+    [
+        ("mock", SubstrateSpec("mock")),
+        (" mock ", SubstrateSpec("mock")),
+        ("mock:seed=3", SubstrateSpec("mock", {"seed": 3})),
+        (
+            "k:target=walker,rate=0.5,on=true,off=false",
+            SubstrateSpec("k", {"target": "walker", "rate": 0.5, "on": True, "off": False}),
+        ),
+        ("mock:fresh=true,seed=1", SubstrateSpec("mock", {"seed": 1}, fresh=True)),
+        ("mock:fresh", SubstrateSpec("mock", fresh=True)),
+        ("mock:fresh=false", SubstrateSpec("mock")),
+        ("k:url=http://localhost:80/", SubstrateSpec("k", {"url": "http://localhost:80/"})),
+    ],
+)
+def test_a_spec_is_read_into_name_options_and_fresh(text, parsed):
+    assert parse_spec(text) == parsed
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", ":seed=1", "mock:", "mock:=1", "mock:seed=1,seed=2", "mock:fresh=maybe", "mock:,"]
+)
+def test_a_text_of_another_form_is_refused_with_the_text(text):
+    with pytest.raises(ClaimError) as caught:
+        parse_spec(text)
+    assert repr(text) in str(caught.value)
+
+
+def test_the_mock_is_made_by_its_name_with_its_options():
+    mock = make_substrate("mock:seed=3,base_phi=0.7,name=walker")
+    assert isinstance(mock, MockSubstrate)
+    assert (mock.seed, mock.base_phi, mock.name) == (3, 0.7, "walker")
+
+
+def test_an_unknown_option_names_the_accepted_ones():
+    with pytest.raises(
+        ClaimError, match=r"substrate 'mock' takes no option 'sed'; did you mean 'seed'\? Known: base_phi"
+    ):
+        make_substrate("mock:sed=3")
+
+
+def test_a_value_that_the_substrate_refuses_is_a_claim_error():
+    with pytest.raises(ClaimError, match="substrate 'mock' cannot be built with seed='abc'"):
+        make_substrate("mock:seed=abc")
+
+
+def test_an_unknown_name_tells_the_nearest_one():
+    with pytest.raises(UnknownPluginError, match="did you mean 'mock'"):
+        make_substrate("moc:seed=1")
+
+
+def test_the_mock_is_listed_and_found():
+    assert "mock" in list_substrates()
+    assert get_substrate("mock") is MockSubstrate
+
+
+def test_every_call_makes_a_new_one():
+    assert make_substrate("mock") is not make_substrate("mock")
+
+
+def test_a_class_that_only_has_the_methods_is_given_a_base(registered):
+    registered(Probe, "probe")
+    system = make_substrate("probe")
+    system.reset()
+    assert isinstance(system, SubstrateUnderTest)
+    assert (system.name, system.git_commit(), system.resets, system.extra) == ("probe", "p1", 1, 5)
+    assert system.run_cycle("x").raw == {"echo": "x"}
+    assert system.run_batch(["x"])[0].raw == {"batch": True}
+    assert system.metadata() == {"name": "probe", "git_commit": "p1"}
+
+
+def test_a_ready_made_system_takes_no_options(registered):
+    system = Constant()
+    registered(system, "ready")
+    assert make_substrate("ready") is system
+    with pytest.raises(ClaimError, match=r"ready-made, without options; leave out \['seed'\]"):
+        make_substrate("ready:seed=1")
+
+
+def test_an_object_without_the_methods_is_no_substrate():
+    with pytest.raises(ClaimError, match="str is no substrate; it needs name, reset"):
+        as_under_test("text")
