@@ -14,6 +14,11 @@ if os.environ.get("CI"):
     settings.load_profile("ci")
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Bytes are named by their length: what is in them, such as the time in a gzip header, may differ by worker."""
+    return f"{argname}-{len(val)}B" if isinstance(val, (bytes, bytearray)) else None
+
+
 def pytest_configure(config):
     config.pluginmanager.register(Needs())
 
