@@ -37,6 +37,7 @@ def test_few_tumours_are_missed(substrate, stream, trial):
     family="classifier",
     corpus="breast-cancer",
     substrate="tumour_classifier",
+    method="exact",
 )
 def test_hardly_any_tumour_is_missed(substrate, stream, trial):
     """Could the classifier replace the second reader?

@@ -39,6 +39,7 @@ def identify(text):
     corpus="sentences",
     substrate=identify,
     unit="stimulus",
+    method="exact",
 )
 def test_content_ids_are_quick(substrate, stream):
     """Is the content id cheap enough to take at every request?

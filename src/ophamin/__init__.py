@@ -13,8 +13,20 @@ if TYPE_CHECKING:
     from ophamin.errors import Inconclusive, Refuted
     from ophamin.measuring.conduct import conduct
     from ophamin.measuring.scenarios.base import as_test
-    from ophamin.measuring.scenarios.expectations import estimate, mean, median, observed, quantile, rate
+    from ophamin.measuring.scenarios.expectations import (
+        count_rate,
+        difference,
+        effect_size,
+        estimate,
+        mean,
+        median,
+        observed,
+        quantile,
+        rank_correlation,
+        rate,
+    )
     from ophamin.measuring.scenarios.functions import claim, scenario
+    from ophamin.measuring.scenarios.planning import plan
 
 __version__ = "0.1.0"
 
@@ -24,11 +36,16 @@ __all__ = [
     "as_test",
     "claim",
     "conduct",
+    "count_rate",
+    "difference",
+    "effect_size",
     "estimate",
     "mean",
     "median",
     "observed",
+    "plan",
     "quantile",
+    "rank_correlation",
     "rate",
     "scenario",
 ]
@@ -39,11 +56,16 @@ _ROOMS = {
     "as_test": "ophamin.measuring.scenarios.base",
     "claim": "ophamin.measuring.scenarios.functions",
     "conduct": "ophamin.measuring.conduct",
+    "count_rate": "ophamin.measuring.scenarios.expectations",
+    "difference": "ophamin.measuring.scenarios.expectations",
+    "effect_size": "ophamin.measuring.scenarios.expectations",
     "estimate": "ophamin.measuring.scenarios.expectations",
     "mean": "ophamin.measuring.scenarios.expectations",
     "median": "ophamin.measuring.scenarios.expectations",
     "observed": "ophamin.measuring.scenarios.expectations",
+    "plan": "ophamin.measuring.scenarios.planning",
     "quantile": "ophamin.measuring.scenarios.expectations",
+    "rank_correlation": "ophamin.measuring.scenarios.expectations",
     "rate": "ophamin.measuring.scenarios.expectations",
     "scenario": "ophamin.measuring.scenarios.functions",
 }

@@ -59,7 +59,7 @@ def test_every_fixture_of_a_trial_can_be_asked_for():
             substrate.run_cycle(record.content)
 
     assert conduct(everything).verdict.outcome == "VALIDATED"
-    assert tuple(given) == INJECTED
+    assert ("arms", *given) == INJECTED
     assert given["claim"].statement == "few are wrong"
     assert given["corpus"].name == "sentences"
     assert given["substrate"].name == "len"

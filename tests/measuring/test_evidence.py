@@ -14,8 +14,10 @@ from ophamin.core.shapes import CycleResult
 from ophamin.measuring.evidence import interval_text
 from ophamin.measuring.inference import Bar, BinomialRate, Quantile
 from ophamin.measuring.inference.exact import NO_INTERVAL
-from ophamin.measuring.plan import Metadata, Plan, ScenarioScore, Script, Settings
+from ophamin.measuring.plan import Metadata, Plan
 from ophamin.measuring.scenarios.functions import declaration_of
+from ophamin.measuring.script import ScenarioScore, Script
+from ophamin.measuring.settings import Settings
 from ophamin.measuring.trial import Situation, Trial
 from ophamin.seeing.substrate.function import FunctionSubstrate
 

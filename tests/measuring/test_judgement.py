@@ -22,6 +22,8 @@ def plan_of(*expectations, **settings):
     def test_it(trial):
         """Does it hold?"""
 
+    if settings.get("budget") is not None:
+        settings.setdefault("method", "exact")  # a budget alone would make it sequential
     declaration = declaration_of(scenario("it holds", *expectations, **settings)(test_it))
     return declaration.compile(test_it, name="a.b").plans[0]
 

@@ -10,8 +10,10 @@ import pytest
 
 from ophamin import mean, observed, quantile, rate, scenario
 from ophamin.errors import ClaimError
-from ophamin.measuring.plan import Metadata, Plan, Script, Settings, unit_text
+from ophamin.measuring.plan import Metadata, Plan, unit_text
 from ophamin.measuring.scenarios.functions import declaration_of
+from ophamin.measuring.script import Script
+from ophamin.measuring.settings import Settings
 
 
 def plan_of(*expectations, parameters=None, **settings):
@@ -21,6 +23,8 @@ def plan_of(*expectations, parameters=None, **settings):
         Since it matters.
         """
 
+    if settings.get("budget") is not None:
+        settings.setdefault("method", "exact")  # a budget alone would make it sequential
     declaration = declaration_of(scenario("it holds", *expectations, **settings)(test_it))
     return declaration.compile(test_it, name="a.b", parameters=parameters).plans[0]
 

@@ -13,6 +13,8 @@ import scipy.stats
 
 import ophamin.measuring.proof.codec as codec
 import ophamin.plugin.docket
+import ophamin.plugin.forecast
+import ophamin.plugin.self_runs
 import ophamin.plugin.workers  # loaded before any session in this process, which would load it again each time
 
 HEADER = """\
@@ -25,7 +27,8 @@ ALONE = ("-o", "asyncio_default_fixture_loop_scope=function")
 NEIGHBOURS = ("anyio", "asyncio", "pytest_cov", "repeat", "rerunfailures", "timeout")
 TWO_WORKERS = ("-n", "2", *(f"-pno:{name}" for name in NEIGHBOURS))  # loading them takes longer than the session
 OUTER = ("CI", "BUILD_NUMBER", "GITHUB_ACTIONS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT")
-LOADED = (np, scipy.stats, ophamin.plugin.docket, ophamin.plugin.workers)
+ROOMS = ophamin.plugin
+LOADED = (np, scipy.stats, ROOMS.docket, ROOMS.forecast, ROOMS.self_runs, ROOMS.workers)
 
 
 class Project:
@@ -100,6 +103,10 @@ class Project:
             for name, values in columns.items():
                 values.extend(chunk["columns"][name])
         return columns
+
+    def tables(self):
+        """The columns of every observations file."""
+        return [self.observations(proof) for proof in self.proofs()]
 
     def _all(self, flag, arguments):
         return [*([flag] if flag else []), *self.arguments, *map(str, arguments)]

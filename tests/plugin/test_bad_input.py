@@ -166,7 +166,7 @@ def test_a_corpus_file_that_cannot_be_used(project, case):
 
 def test_a_corpus_that_ends_before_the_budget_is_inconclusive(project):
     project.write('''
-        @scenario("it is good", rate("wrong") <= 0.5, corpus="sentences", budget=61)
+        @scenario("it is good", rate("wrong") <= 0.5, corpus="sentences", budget=61, method="exact")
         def test_bad(trial, stream):
             """Is it inconclusive?"""
             for record in stream:
@@ -178,7 +178,7 @@ def test_a_corpus_that_ends_before_the_budget_is_inconclusive(project):
 
 
 def test_a_body_that_stops_before_its_budget_is_inconclusive(project):
-    result = tried(project, 'rate("wrong") <= 0.5, budget=41', "trial.observe(wrong=False)")
+    result = tried(project, 'rate("wrong") <= 0.5, budget=41, method="exact"', "trial.observe(wrong=False)")
     assert result.parseoutcomes() == {"inconclusive": 1}
     assert project.record().evidence[0].detail["inconclusive"][0] == "stopped early: 40 units of the declared 41"
 

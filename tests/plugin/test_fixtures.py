@@ -7,7 +7,7 @@ from _pytest.config import ExitCode
 
 def test_a_body_is_given_all_that_it_asks_for(project):
     project.write('''
-        @scenario("the prompt is read", rate("read") >= 0.5, corpus="sentences", substrate=len)
+        @scenario("the prompt is read", rate("read") >= 0.5, corpus="sentences", substrate=len, method="exact")
         def test_all(claim, corpus, rng, stream, substrate, trial):
             """Is all there?"""
             assert claim.statement == "the prompt is read"

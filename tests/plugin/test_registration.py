@@ -43,7 +43,7 @@ def test_a_conftest_can_register_plug_ins_for_its_session(both):
     both.write('''
         PHI = mean("phi", bounds=(0, 2)) >= 0
 
-        @scenario("phi is there", PHI, corpus="numbers", substrate="mine", pillars=["counting"])
+        @scenario("phi is there", PHI, corpus="numbers", substrate="mine", pillars=["counting"], method="exact")
         def test_system(substrate, stream):
             """Is the system there?"""
             for record in stream:

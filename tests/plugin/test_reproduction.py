@@ -13,7 +13,7 @@ import scipy.stats
 
 COMMANDS = '''
     @pytest.mark.parametrize("case", ["plain", "it's [odd] & $HOME"])
-    @scenario("half is low", rate("low") <= 0.5, corpus="sentences", budget=50)
+    @scenario("half is low", rate("low") <= 0.5, corpus="sentences", budget=50, method="exact")
     def test_draw(trial, stream, rng, case):
         """Is it drawn again?"""
         for record in stream:

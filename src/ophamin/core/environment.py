@@ -27,6 +27,7 @@ __all__ = [
     "library_version",
     "ophamin_commit",
     "ophamin_version",
+    "untracked_files",
 ]
 
 DISTRIBUTION: Final = "pytest-ophamin"
@@ -147,6 +148,16 @@ def git_facts(tree: Path) -> GitFacts:
         return _git_facts(Path(os.path.realpath(tree)))
     except (OSError, ValueError):  # a path that no system takes
         return GitFacts("", None, shallow=False)
+
+
+def untracked_files(tree: Path) -> tuple[str, ...] | None:
+    """Files and folders that git neither tracks nor ignores, relative to ``tree``; None where git cannot say.
+
+    >>> untracked_files(Path("/no/such/folder")) is None
+    True
+    """
+    told = _git(tree, "ls-files", "--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z")
+    return None if told is None else tuple(name for name in told.split("\0") if name)
 
 
 @cache

@@ -16,12 +16,13 @@ from ophamin.seeing.substrate.base import SubstrateUnderTest, make_substrate
 from ophamin.seeing.substrate.function import as_substrate
 
 if TYPE_CHECKING:
-    from ophamin.measuring.plan import Script
     from ophamin.measuring.proof.record import EmpiricalProofRecord
+    from ophamin.measuring.script import Script
+    from ophamin.seeing.substrate.arms import Arms
 
-__all__ = ["INJECTED", "as_system", "conduct", "conduct_all", "injectable", "run_script"]
+__all__ = ["INJECTED", "arms_of", "as_system", "conduct", "conduct_all", "injectable", "run_script"]
 
-INJECTED = ("claim", "corpus", "rng", "stream", "substrate", "trial")
+INJECTED = ("arms", "claim", "corpus", "rng", "stream", "substrate", "trial")
 """What a scenario's body can ask for by name, with and without pytest."""
 
 
@@ -65,12 +66,16 @@ def conduct_all(
     folder = root or Path.cwd()
     name = f"{test.__module__}.{test.__qualname__}"
     script = declaration.compile(test, name=name, root=folder)
-    system = as_system(substrate) if substrate is not None else _declared_system(declaration.substrates, test.__name__)
+    compares = "arms" in inspect.signature(test).parameters
+    arms = arms_of(declaration.substrates, lambda _, named: as_system(named)) if compares else None
+    system = as_system(substrate) if substrate is not None else None
+    if system is None and arms is None:
+        system = _declared_system(declaration.substrates, test.__name__)
     door = "conduct" if len(script.plans) == 1 else "conduct_all"
     given = "" if substrate is None else f"{substrate!r}, " if isinstance(substrate, str) else "SUBSTRATE, "
     imports = f"from ophamin.measuring.conduct import {door}; from {test.__module__} import {test.__name__}"
     command = shlex.join(["python", "-c", f"{imports}; {door}({test.__name__}, {given}seed={seed})"])
-    concluded = run_script(script, system, _body(test), command=command, seed=seed, root=folder)
+    concluded = run_script(script, system, _body(test), command=command, seed=seed, root=folder, arms=arms)
     return tuple(one.record for one in concluded)
 
 
@@ -82,12 +87,15 @@ def run_script(
     command: str,
     seed: int = 0,
     root: Path,
+    arms: Mapping[str, SubstrateUnderTest] | None = None,
 ) -> tuple[Concluded, ...]:
     """Open a trial, let ``body`` drive it, conclude. An error of the body passes through; no record is made then."""
     trial = Trial(script, Situation(command=command, root=root, seed=seed, redact=Redactor.from_process(root).redact))
     trial.open()
     if system is not None:
         trial.attach(system)
+    if arms:
+        trial.attach_arms(arms)
     body(trial)
     concluded = trial.conclude()
     for one in concluded:
@@ -109,10 +117,35 @@ def as_system(value: Any) -> SubstrateUnderTest:
     return as_substrate(value)
 
 
+def arms_of(
+    declared: Mapping[str, Any], make: Callable[[str, Any], SubstrateUnderTest], *, self_comparison: bool = False
+) -> dict[str, SubstrateUnderTest]:
+    """The systems of a comparison, each made for its arm alone.
+
+    Args:
+        declared: name of the arm -> what was declared for it.
+        make: gives the system of an arm.
+        self_comparison: all arms are what is declared for ``base``, or for the first arm.
+
+    Raises:
+        ClaimError: two arms are one and the same object.
+    """
+    if self_comparison and declared:
+        first = next(iter(declared.values()))
+        return {arm: make(arm, declared.get("base", first)) for arm in declared}
+    objects: dict[int, str] = {}
+    for arm, named in declared.items():
+        other = arm if isinstance(named, str) else objects.setdefault(id(named), arm)
+        if other != arm:
+            raise ClaimError(f"the arms {other!r} and {arm!r} are one and the same object; give two instances of it")
+    return {arm: make(arm, named) for arm, named in declared.items()}
+
+
 def injectable(trial: Trial) -> Mapping[str, Callable[[], Any]]:
     """How each name in `INJECTED` is made; late, since a generator or a stream costs something."""
     claims = trial.script.plans
     return {
+        "arms": lambda: _arms_of(trial),
         "claim": lambda: claims[0].claim() if len(claims) == 1 else tuple(plan.claim() for plan in claims),
         "corpus": lambda: trial.script.corpus,
         "rng": lambda: trial.rng,
@@ -120,6 +153,15 @@ def injectable(trial: Trial) -> Mapping[str, Callable[[], Any]]:
         "substrate": lambda: trial.substrate,
         "trial": lambda: trial,
     }
+
+
+def _arms_of(trial: Trial) -> Arms:
+    if trial.arms is None:
+        raise ClaimError(
+            f"{trial.script.metadata.name} asks for arms and declares none; "
+            "write substrates={'base': ..., 'head': ...}"
+        )
+    return trial.arms
 
 
 def _body(test: Callable[..., Any]) -> Callable[[Trial], Any]:

@@ -13,7 +13,7 @@ from ophamin.core.evidence import PillarEvidence
 from ophamin.measuring.inference import Decision, Deterministic, Estimate, Rule, choose
 from ophamin.measuring.judgement import Circumstances, Judgement, judge
 from ophamin.measuring.ledger import Cycles, Table, plain_value, spoken
-from ophamin.measuring.plan import Plan, ScenarioScore, Script, unit_text
+from ophamin.measuring.plan import Plan, unit_text
 from ophamin.measuring.proof.provenance import provenance_graph
 from ophamin.measuring.proof.record import (
     DatasetRef,
@@ -23,6 +23,7 @@ from ophamin.measuring.proof.record import (
     Verdict,
     schema_version_for,
 )
+from ophamin.measuring.script import ScenarioScore, Script
 from ophamin.protocols import Pillar
 
 __all__ = ["Facts", "build_record"]
@@ -46,7 +47,10 @@ class Facts:
         used: records taken from the stream.
         used_digest: SHA-256 over the records used.
         seed: of the attempt, as text.
+        order_seed: of the stream's order, as text.
         attempt: from 1.
+        lineage: ids of the records that this one goes on from.
+        noise_floor: how far two runs of the same system differ by noise; None where it was not measured.
     """
 
     created_at: str
@@ -62,7 +66,10 @@ class Facts:
     used: int
     used_digest: str
     seed: str
+    order_seed: str
     attempt: int
+    lineage: tuple[str, ...] = ()
+    noise_floor: float | None = None
 
 
 def build_record(
@@ -95,7 +102,7 @@ def build_record(
     rows += _pillar_rows(script.pillars, Cycles(table) if cycles is None else cycles, records, redact)
     if not judgement.inconclusive:
         rows = [_definite(row) for row in rows]
-    evidence = [_evidence_row(plan, judgement, facts), *rows]
+    evidence = [_evidence_row(plan, judgement, facts, around.rounds), *rows]
     record = EmpiricalProofRecord(
         claim=plan.claim(),
         preregistration=preregistration,
@@ -104,7 +111,9 @@ def build_record(
         substrate_git_commit=facts.system_commit,
         evidence=evidence,
         verdict=verdict,
-        reproduction=Reproduction(command=facts.command, environment=dict(environment_lock()), lineage_chain=[]),
+        reproduction=Reproduction(
+            command=facts.command, environment=dict(environment_lock()), lineage_chain=list(facts.lineage)
+        ),
         provenance=provenance_graph(_experiment(plan, facts), datasets, facts.system_name),
         ophamin_version=ophamin_version(),
         ophamin_git_commit=ophamin_commit(),
@@ -221,7 +230,7 @@ def interval_text(decision: Decision) -> str:
     return f"[{low}, {high}]"
 
 
-def _evidence_row(plan: Plan, judgement: Judgement, facts: Facts) -> PillarEvidence:
+def _evidence_row(plan: Plan, judgement: Judgement, facts: Facts, rounds: int) -> PillarEvidence:
     """The row that the verdict rests on."""
     decision = judgement.decision
     settings = plan.settings
@@ -238,6 +247,9 @@ def _evidence_row(plan: Plan, judgement: Judgement, facts: Facts) -> PillarEvide
         "n_rows": judgement.n_rows,
         "n_units": judgement.n_units,
         "observations_sha256": facts.observations_digest,
+        "cap": plan.widened(rounds).cap,
+        **_dependence(judgement),
+        "noise_floor": facts.noise_floor,
         "p_claim_fails": decision.p_holds,
         "p_claim_holds": decision.p_fails,
         "unit": unit_text(settings.unit),
@@ -254,6 +266,15 @@ def _evidence_row(plan: Plan, judgement: Judgement, facts: Facts) -> PillarEvide
         p_value=decision.p_holds,
         detail=detail,
     )
+
+
+def _dependence(judgement: Judgement) -> dict[str, Any]:
+    """How like successive units are, and how much that inflates the variance of their mean (first-order model)."""
+    lag = judgement.lag
+    if lag is None or lag.r is None:
+        return {"lag1": None, "lag1_p": None, "design_effect": None}
+    effect = (1.0 + lag.r) / (1.0 - lag.r) if abs(lag.r) < 1.0 else None
+    return {"lag1": lag.r, "lag1_p": lag.p_value, "design_effect": effect}
 
 
 def _pillar_rows(
@@ -297,7 +318,7 @@ def _datasets(script: Script, plan: Plan, table: Table, facts: Facts) -> list[Da
     if facts.corpus is not None:
         datasets.append(facts.corpus)
         if facts.used:
-            order = "in file order" if plan.settings.order == "file" else f"random order, seed {facts.seed}"
+            order = "in file order" if plan.settings.order == "file" else f"random order, seed {facts.order_seed}"
             how = order if script.score is None else "as the scenario selects them"
             name = f"{facts.corpus.name}:used"
             datasets.append(DatasetRef(name, facts.used_digest, facts.used, how, "records-used"))

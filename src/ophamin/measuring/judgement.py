@@ -8,19 +8,18 @@ decides nothing by itself: the outcome is `Verdict.decide`'s, told here whether 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ophamin.errors import ClaimError, MetricMissingError, nearest_name
-from ophamin.measuring.inference import Decision, Estimate, clearly_dependent, lag1
-from ophamin.measuring.inference.rate import count_successes
-from ophamin.measuring.inference.values import finite_numbers, inverted_cdf, plain_mean
+from ophamin.errors import MetricMissingError, nearest_name
+from ophamin.measuring.inference import Decision, LagOne, clearly_dependent, lag1
 from ophamin.measuring.plan import Plan
+from ophamin.measuring.units import UnitReader
 
 if TYPE_CHECKING:
     from ophamin.measuring.ledger import Table
 
-__all__ = ["Circumstances", "Judgement", "judge"]
+__all__ = ["Circumstances", "Judgement", "judge", "plain_estimate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +33,8 @@ class Circumstances:
         timed_out: the stream ended by ``max_seconds``.
         corpus_count: records of the corpus, where a census must use them all.
         used: records taken from the stream.
+        rounds: how many times the budget may be used: 1, and 1 more for each time a claim was continued.
+        foreign: how the machine differs from the one on which the claim's noise floor was measured.
     """
 
     broken: str = ""
@@ -42,6 +43,8 @@ class Circumstances:
     timed_out: bool = False
     corpus_count: int | None = None
     used: int = 0
+    rounds: int = 1
+    foreign: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Judgement:
         errors: rows that could not be measured: left out, or counted as failures where the plan says so.
         missing: measured rows that lacked the metric.
         first_error: what the first error said.
+        lag: how like successive units are; None where they are no numbers.
     """
 
     decision: Decision
@@ -65,6 +69,7 @@ class Judgement:
     errors: int
     missing: int
     first_error: str = ""
+    lag: LagOne | None = None
 
 
 def judge(plan: Plan, table: Table, circumstances: Circumstances | None = None) -> Judgement:
@@ -80,6 +85,7 @@ def judge(plan: Plan, table: Table, circumstances: Circumstances | None = None) 
         ObservationError: values that the method cannot take, such as 0.7 for a rate.
     """
     around = circumstances or Circumstances()
+    plan = plan.widened(around.rounds)
     rows = _rows_of(plan, table)
     values = table.column(plan.metric)
     measured = [row for row in rows if values[row] is not None and row not in table.errors]
@@ -90,16 +96,20 @@ def judge(plan: Plan, table: Table, circumstances: Circumstances | None = None) 
             f"no cycle or observation carried {plan.metric!r}; {nearest_name(plan.metric, table.names)}"
         )
     counted = sorted([*measured, *failed]) if plan.counts_errors else measured
-    units = _units(plan, table, counted)
-    units = units[: plan.settings.budget]  # a fixed plan decides on what it declared; what came after changes nothing
+    reader = UnitReader(plan)
+    units = reader.take(table, counted) + reader.rest()
+    _require_pairs(plan, table, counted, units)
+    if not plan.sequential:
+        units = units[: plan.cap]  # a fixed plan decides on what it declared; what came after changes nothing
     decision = plan.rule.decide(units, plan.bar)
     first_error = table.errors[failed[0]] if failed else ""
     reasons = [
         *_circumstantial(plan, around, len(counted)),
         *_errors_over_budget(plan, failed, missing, len(rows), first_error),
-        *_too_few(plan, len(units), _lost(plan, table, rows, counted), around),
+        *_too_few(plan, len(units), _lost(plan, table, rows, counted), around, decision),
         *_dependent(plan, units),
         *_undecided(plan, decision, around),
+        *_elsewhere(plan, decision, around),
     ]
     return Judgement(
         decision=decision,
@@ -109,7 +119,33 @@ def judge(plan: Plan, table: Table, circumstances: Circumstances | None = None) 
         errors=len(failed),
         missing=missing,
         first_error=first_error,
+        lag=lag1(units) if units and plan.kind not in _NO_NUMBERS else None,
     )
+
+
+def plain_estimate(plan: Plan, table: Table) -> tuple[float | None, int]:
+    """The statistic over all units of a table, up to the budget, and how many those are; no verdict.
+
+    Raises:
+        ObservationError: a value that the statistic cannot take.
+    """
+    values = table.column(plan.metric)
+    rows = [row for row in range(table.n_rows) if values[row] is not None and row not in table.errors]
+    reader = UnitReader(replace(plan, sequential=False))
+    units = (reader.take(table, rows) + reader.rest())[: plan.cap]
+    settings = replace(plan.settings, method="auto", unit=None, census=False)
+    shares = plan.kind == "rate" and plan.settings.unit is not None
+    fixed = replace(
+        plan,
+        sequential=False,
+        settings=settings,
+        kind="mean" if shares else plan.kind,
+        options={"bounds": (0.0, 1.0)} if shares else plan.options,
+    )
+    return (fixed.rule.decide(units, plan.bar).estimate if units else None), len(units)
+
+
+_NO_NUMBERS = ("observed", "rank_correlation")
 
 
 def _rows_of(plan: Plan, table: Table) -> list[int]:
@@ -128,23 +164,15 @@ def _rows_of(plan: Plan, table: Table) -> list[int]:
     ]
 
 
-def _units(plan: Plan, table: Table, counted: Sequence[int]) -> list[Any]:
-    """One value per independent replicate, in order; rows of one unit are brought together first."""
-    column, failed = table.column(plan.metric), table.errors
-    values = [plan.worst_value if row in failed else _as_value(column[row]) for row in counted]
-    if plan.settings.unit is None:
-        return values
-    keys = _unit_keys(plan, table)
-    groups: dict[Hashable, list[Any]] = {}
-    for row, value in zip(counted, values, strict=True):
-        if keys[row] is None and row not in failed:
-            raise MetricMissingError(
-                f"a row carried {plan.metric!r} but not its unit {plan.settings.unit!r}; "
-                f"{nearest_name(str(plan.settings.unit), table.names)}"
-            )
-        own_unit = (row,)  # a failure that cannot be told to belong to any unit
-        groups.setdefault(own_unit if keys[row] is None else keys[row], []).append(value)
-    return [_aggregate(plan, group) for group in groups.values()]
+def _require_pairs(plan: Plan, table: Table, counted: Sequence[int], units: Sequence[Any]) -> None:
+    """Rows of two arms that never met are a mistake in the names of the arms, and no small sample."""
+    if plan.kind != "difference" or units or not counted:
+        return
+    arms = sorted({str(arm) for arm in table.column(plan.options["by"]) if arm is not None})
+    first, second = plan.options["arms"]
+    raise MetricMissingError(
+        f"no pair of {first!r} and {second!r} is complete: the rows' {plan.options['by']!r} is {', '.join(arms)}"
+    )
 
 
 def _unit_keys(plan: Plan, table: Table) -> list[Hashable]:
@@ -159,22 +187,6 @@ def _lost(plan: Plan, table: Table, rows: Sequence[int], counted: Sequence[int])
         return len(gone)
     keys = _unit_keys(plan, table)
     return len({keys[row] for row in gone} - {keys[row] for row in counted} - {None})
-
-
-def _aggregate(plan: Plan, group: Sequence[Any]) -> float:
-    """The estimator inside one unit; a rate becomes the unit's own share."""
-    if plan.kind == "rate":
-        return count_successes(group) / len(group)
-    numbers = finite_numbers(group)
-    if plan.kind == "mean":
-        return plain_mean(numbers)
-    if plan.kind == "quantile":
-        return inverted_cdf(sorted(numbers), plan.options["q"])
-    raise ClaimError(f"{plan.statistic} has no meaning inside a unit; leave out unit={plan.settings.unit!r}")
-
-
-def _as_value(value: Any) -> Any:
-    return Estimate(*value) if isinstance(value, list) else value
 
 
 def _circumstantial(plan: Plan, around: Circumstances, n_counted: int) -> list[str]:
@@ -207,14 +219,17 @@ def _errors_over_budget(plan: Plan, failed: Sequence[int], missing: int, n_rows:
     return reasons
 
 
-def _too_few(plan: Plan, n_units: int, lost: int, around: Circumstances) -> list[str]:
-    settings = plan.settings
+def _too_few(plan: Plan, n_units: int, lost: int, around: Circumstances, decision: Decision) -> list[str]:
+    settings, cap = plan.settings, plan.cap
     if around.broken or around.timed_out:
         return []
-    if settings.budget is not None and n_units + lost < settings.budget:
-        if around.exhausted is not None and around.exhausted < settings.budget:
-            return [f"exhausted: the corpus gave {around.exhausted} records, the plan declares {settings.budget} units"]
-        return [f"stopped early: {n_units} units of the declared {settings.budget}"]
+    open_still = decision.outcome is None or not plan.sequential
+    if cap is not None and n_units + lost < cap and open_still:
+        most = "at most " if plan.sequential else ""
+        if around.exhausted is not None and around.exhausted < cap:
+            return [f"exhausted: the corpus gave {around.exhausted} records, the plan declares {most}{cap} units"]
+        how = "stopped by hand" if plan.sequential else "stopped early"
+        return [f"{how}: {n_units} units of {'at most' if plan.sequential else 'the declared'} {cap}"]
     if 0 < n_units < settings.min_samples:  # of none at all the method speaks itself
         return [f"{n_units} units, fewer than min_samples={settings.min_samples}"]
     return []
@@ -223,7 +238,7 @@ def _too_few(plan: Plan, n_units: int, lost: int, around: Circumstances) -> list
 def _dependent(plan: Plan, units: Sequence[Any]) -> list[str]:
     """Successive units that hang together are no independent replicates, and every error level rests on those."""
     settings = plan.settings
-    if settings.unit is not None or settings.census or plan.kind == "observed" or not clearly_dependent(units):
+    if settings.unit is not None or settings.census or plan.kind in _NO_NUMBERS or not clearly_dependent(units):
         return []
     how = f"lag-1 correlation {lag1(units).r or 0.0:.2f}, p < 0.001"
     return [f"dependent units: each tells of the next ({how}); declare with unit= what is independent"]
@@ -233,7 +248,7 @@ def _undecided(plan: Plan, decision: Decision, around: Circumstances) -> list[st
     """The method's own reason; also where estimate and outcome stand on two sides of the bar."""
     if decision.outcome is None:
         reason = decision.reason or "the evidence excludes neither the claim nor its opposite"
-        if plan.settings.budget is None and around.exhausted is not None:
+        if plan.cap is None and around.exhausted is not None:
             return [f"exhausted: the corpus gave {around.exhausted} records; {reason}"]
         return [reason]
     if decision.estimate is None:
@@ -241,3 +256,10 @@ def _undecided(plan: Plan, decision: Decision, around: Circumstances) -> list[st
     if plan.bar.holds(decision.estimate) is not (decision.outcome == "VALIDATED"):
         return [f"the estimate {decision.estimate:.6g} lies on the other side of the bar than the interval"]
     return []
+
+
+def _elsewhere(plan: Plan, decision: Decision, around: Circumstances) -> list[str]:
+    """A claim about time that fails on another machine than its baseline's may only have met a slower one."""
+    if decision.outcome != "REFUTED" or not around.foreign or not plan.is_machine_dependent:
+        return []
+    return [f"another machine than the one its noise floor was measured on: {'; '.join(around.foreign)}"]

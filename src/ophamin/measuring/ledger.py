@@ -113,6 +113,30 @@ class Ledger:
                 stimuli=self._stimuli[:],
             )
 
+    def restore(self, table: Table) -> None:
+        """Take over the rows of an earlier attempt, before any of this one."""
+        self._settle()
+        with self._lock:
+            for name in table.columns.keys() | self._columns.keys():
+                self._columns[name] = list(table.columns.get(name) or [None] * table.n_rows)
+            self._errors.update(table.errors)
+            self._seconds.extend(table.seconds)
+            self._success.extend(table.success)
+            self._stimuli.extend(table.stimuli)
+
+    def rows_from(self, start: int) -> Table:
+        """The rows from ``start`` on as plain values, with texts as they came: for looks, not for a record."""
+        self._settle()
+        with self._lock:
+            stop = len(self._success)
+            errors = {row - start: self._errors[row] for row in range(start, stop) if row in self._errors}
+            columns = {
+                name: [_plain_or_error(name, row, value, errors) for row, value in enumerate(column[start:])]
+                for name, column in self._columns.items()
+            }
+            seconds, success, stimuli = self._seconds[start:], self._success[start:], self._stimuli[start:]
+            return Table(stop - start, columns, errors, seconds, success, stimuli)
+
     def _settle(self) -> None:
         """Move the rows that wait into the columns; rows that come meanwhile wait for the next time."""
         with self._lock:
@@ -145,20 +169,21 @@ class Ledger:
         kinds = set(map(type, column))
         if kinds <= {bool, type(None)} or (kinds <= {bool, float} and all(map(math.isfinite, column))):
             return column[:]
-        plain = [self._plain_or_error(name, row, value) for row, value in enumerate(column)]
+        plain = [_plain_or_error(name, row, value, self._errors) for row, value in enumerate(column)]
         texts = dict.fromkeys(value for value in plain if isinstance(value, str))
         if not texts:
             return plain
         told = _told_apart(texts, self._redact)
         return [told[value] if isinstance(value, str) else value for value in plain]
 
-    def _plain_or_error(self, name: str, row: int, value: Any) -> Any:
-        """An undefined number makes its row an error: it leaves the denominator and is reported."""
-        try:
-            return plain_value(name, value)
-        except ObservationError as error:
-            self._errors.setdefault(row, str(error))
-            return None
+
+def _plain_or_error(name: str, row: int, value: Any, errors: dict[int, str]) -> Any:
+    """An undefined number makes its row an error: it leaves the denominator and is reported."""
+    try:
+        return plain_value(name, value)
+    except ObservationError as error:
+        errors.setdefault(row, str(error))
+        return None
 
 
 def spoken(text: str, redact: Callable[[str], str]) -> str:

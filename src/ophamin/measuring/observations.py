@@ -82,10 +82,10 @@ class Cycles(Sequence[CycleResult]):
     """
 
     def __init__(self, table: Table) -> None:
-        self._table = table
+        self.table = table
 
     def __len__(self) -> int:
-        return self._table.n_rows
+        return self.table.n_rows
 
     @overload
     def __getitem__(self, index: int) -> CycleResult: ...
@@ -94,7 +94,7 @@ class Cycles(Sequence[CycleResult]):
     def __getitem__(self, index: int | slice) -> CycleResult | list[CycleResult]:
         if isinstance(index, slice):
             return [self[row] for row in range(len(self))[index]]
-        row, table = range(len(self))[index], self._table
+        row, table = range(len(self))[index], self.table
         raw = {name: values[row] for name, values in table.columns.items() if values[row] is not None}
         if not math.isnan(table.seconds[row]):
             raw["wall_time_s"] = table.seconds[row]

@@ -1,35 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plan: a claim and how it will be tried, frozen and hashed before anything runs.
-
-Both forms of a scenario, the decorated function and the class, compile to a `Script`: the plans and, for the class,
-how a finished run is scored.
-"""
+"""A plan: a claim and how it will be tried, frozen and hashed before anything runs."""
 
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from ophamin.core.canonical import canonical_bytes, content_hash
+from ophamin.core.canonical import canonical_bytes
 from ophamin.errors import ClaimError
 from ophamin.measuring.inference import Bar, Rule, choose
+from ophamin.measuring.settings import Settings
 
 if TYPE_CHECKING:
-    from ophamin.core.evidence import PillarEvidence
+    from ophamin.measuring.inference.process import SequentialRule
     from ophamin.measuring.proof.record import Claim, Threshold
-    from ophamin.protocols import Pillar
-    from ophamin.seeing.contract import ScenarioFieldContract
-    from ophamin.seeing.corpus.base import Corpus
 
-__all__ = ["Metadata", "Plan", "ScenarioScore", "Score", "Script", "Settings"]
-
-DEFAULT_ALPHA = 0.05
-DEFAULT_BETA = 0.05
+__all__ = ["Metadata", "Plan", "unit_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,67 +45,6 @@ class Metadata:
     if_refuted: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How a claim is tried.
-
-    Attributes:
-        alpha: largest probability of VALIDATED where the claim does not hold.
-        beta: largest probability of REFUTED where it does.
-        method: decision method, ``auto`` or a name of `ophamin.measuring.inference`.
-        budget: declared number of units; None takes all that the body gives.
-        min_samples: fewer units than this are INCONCLUSIVE.
-        unit: key whose equal values make one independent replicate; None is one cycle or observation.
-        errors: ``exclude`` leaves failed cycles out, ``fail`` counts them as failures of the system.
-        error_budget: more errors than this are INCONCLUSIVE.
-        max_seconds: the stream ends after this time.
-        order: ``random`` (seeded) or ``file``.
-        load: ``exclusive`` or ``any``: whether a wall-time claim may share the machine.
-        census: the claim is about the records of the corpus and nothing beyond.
-    """
-
-    alpha: float = DEFAULT_ALPHA
-    beta: float = DEFAULT_BETA
-    method: str = "auto"
-    budget: int | None = None
-    min_samples: int = 1
-    unit: str | None = None
-    errors: Literal["exclude", "fail"] = "exclude"
-    error_budget: int = 0
-    max_seconds: float | None = None
-    order: Literal["random", "file"] = "random"
-    load: Literal["exclusive", "any"] = "exclusive"
-    census: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("alpha", "beta"):
-            level = getattr(self, name)
-            if not isinstance(level, (int, float)) or not 0 < level <= 0.5:
-                raise ClaimError(f"{name} is an error rate between 0 and 0.5, got {level!r}; 0.05 is usual")
-        for name, least in (("budget", 1), ("min_samples", 1), ("error_budget", 0)):
-            count = getattr(self, name)
-            if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < least):
-                raise ClaimError(f"{name} is a whole number, at least {least}; got {count!r}")
-        for name, allowed in (
-            ("errors", ("exclude", "fail")),
-            ("order", ("random", "file")),
-            ("load", ("exclusive", "any")),
-        ):
-            if getattr(self, name) not in allowed:
-                raise ClaimError(f"{name} is {' or '.join(map(repr, allowed))}, got {getattr(self, name)!r}")
-        seconds = self.max_seconds
-        if seconds is not None and not (isinstance(seconds, (int, float)) and 0 < seconds < math.inf):
-            raise ClaimError(f"max_seconds is a positive number of seconds, got {seconds!r}; leave it out for no limit")
-        if self.unit is not None and (not isinstance(self.unit, str) or not self.unit):
-            raise ClaimError(f"unit is the name of an observed key, got {self.unit!r}; such as unit='user_id'")
-        if self.budget is not None and self.min_samples > self.budget:
-            raise ClaimError(f"min_samples={self.min_samples} exceeds budget={self.budget}; no run could satisfy both")
-
-    def to_dict(self) -> dict[str, Any]:
-        """All settings, by name."""
-        return {spec.name: getattr(self, spec.name) for spec in fields(self)}
-
-
 @dataclass(frozen=True)
 class Plan:
     """One claim and how it will be tried.
@@ -125,11 +54,12 @@ class Plan:
         statement: the claim in the author's words.
         metric: the key that cycles or observations carry.
         statistic: the estimator as text, such as ``rate(blocked)``.
-        kind: ``rate``, ``mean``, ``quantile`` or ``observed``; the class form's score is ``observed``.
+        kind: one of `ophamin.measuring.metrics.estimators.KINDS`; the class form's score is ``observed``.
         comparator: one of ``>= <= > < ==``.
         value: the bound.
-        options: what the estimator needs besides: q, bounds, model, deterministic.
+        options: what the estimator needs besides: q, bounds, model, deterministic, arms, by, other, exposure.
         settings: error rates, budget, unit and the rest.
+        sequential: looked at while units come, and ended when the verdict is decided.
         corpus: the selection rule of the corpus; None where the test makes its own input.
         parameters: the test's parameters.
         pillars: names of the pillars that will read the run.
@@ -149,6 +79,7 @@ class Plan:
     units: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    sequential: bool = False
     corpus: Mapping[str, Any] | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     pillars: tuple[str, ...] = ()
@@ -162,20 +93,95 @@ class Plan:
 
     @cached_property
     def rule(self) -> Rule:
-        """The decision method.
+        """The decision method; a sequential one also has ``start``.
 
         Raises:
             ClaimError: no honest method exists for the estimator as declared.
         """
-        kind, options = self.kind, dict(self.options)
-        if kind == "rate" and self.settings.unit is not None:
-            kind, options = "mean", {"bounds": (0.0, 1.0)}  # a unit's own share lies anywhere between 0 and 1
-        return choose(kind, method=self.settings.method, census=self.settings.census, **options)
+        if not self.sequential:
+            kind, options = self._tested
+            method = "exact" if self.settings.method == "exact" else "auto"
+            return choose(kind, method=method, census=self.settings.census, **options)
+        rule: Any = self._walked(self.cap_of_rule)
+        chosen: Rule = _calibrated(rule, self.bar) if self.settings.boundaries == "calibrated" else rule
+        return chosen
+
+    @cached_property
+    def cap(self) -> int | None:
+        """Most units that are looked at, or that a fixed plan takes; None for all that the body gives.
+
+        Raises:
+            ClaimError: the distance that was declared does not fit the bar.
+        """
+        settings = self.settings
+        if settings.budget is not None or (settings.mde is None and settings.margin is None):
+            return settings.budget
+        from ophamin.measuring.inference.outlook import default_cap
+
+        cap = default_cap(self._walked(None) if self.sequential else self.rule, self.bar, self.distance)
+        return 2 * cap if self.kind == "rank_correlation" else cap  # two observations make one pair
+
+    @property
+    def cap_of_rule(self) -> int | None:
+        """The cap in what the rule counts: of a rank correlation, pairs of observations."""
+        return self.cap if self.cap is None or self.kind != "rank_correlation" else self.cap // 2
+
+    @property
+    def distance(self) -> float | None:
+        """The mde as the planning of its rule takes it; None where the rule has it itself.
+
+        Raises:
+            ClaimError: it is in the unit of the values, and no guess of their standard deviation turns it into those.
+        """
+        if self.settings.mde is None or self.options.get("model") is None:
+            return self.settings.mde
+        if self.sequential:
+            return None
+        if self.options.get("sigma") is None:
+            raise ClaimError(
+                f"mde={self.settings.mde!r} is in the unit of the values; give a guess of their standard deviation: "
+                f'mean({self.metric!r}, model="gaussian", sigma=...)'
+            )
+        return float(self.settings.mde / self.options["sigma"])
+
+    def widened(self, rounds: int) -> Plan:
+        """This plan with so many times its budget, to go on where it was undecided; for judging, not to be tried."""
+        if rounds == 1 or self.cap is None:
+            return self
+        return replace(self, settings=replace(self.settings, budget=self.cap * rounds))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What a row must carry, and what the plan reads of it where it is there."""
+        named = (self.metric, self.options.get("other"), self.settings.unit)
+        arms = (self.options["by"], "pair") if self.kind == "difference" else ()
+        return tuple(dict.fromkeys(key for key in (*named, *arms) if key))
+
+    @property
+    def _tested(self) -> tuple[str, dict[str, Any]]:
+        """Kind and options of what is tested: the values of the units."""
+        if self.kind == "rate" and self.settings.unit is not None:
+            return "mean", {"bounds": (0.0, 1.0)}  # a unit's own share lies anywhere between 0 and 1
+        return self.kind, {key: value for key, value in self.options.items() if key not in {"arms", "by", "other"}}
+
+    def _walked(self, cap: int | None) -> SequentialRule:
+        from ophamin.measuring.inference.sequential import Schedule, choose_sequential
+
+        settings, (kind, options) = self.settings, self._tested
+        if kind == "mean":
+            choose(kind, **options)  # says what a mean needs
+        schedule = Schedule(settings.method, settings.mde, settings.margin, settings.design, settings.batch, cap)
+        return choose_sequential(kind, schedule, **options)
 
     @property
     def counts_errors(self) -> bool:
         """Whether an error is a failure of the system, and not merely a cycle that could not be measured."""
         return self.settings.errors == "fail"
+
+    @property
+    def is_machine_dependent(self) -> bool:
+        """Whether the metric is a time, which another machine changes."""
+        return self.metric == "wall_time_s" or self.metric.startswith("t1.timer.")
 
     @cached_property
     def worst_value(self) -> float:
@@ -198,9 +204,9 @@ class Plan:
         Raises:
             ClaimError: the bar lies outside what the statistic can be.
         """
-        budget = self.settings.budget
+        cap = self.cap_of_rule
         sizes = zip(("VALIDATED", "REFUTED"), self.rule.smallest_n(self.bar), strict=True)
-        return tuple(name for name, n in sizes if n is not None and (budget is None or n <= budget))
+        return tuple(name for name, n in sizes if n is not None and (cap is None or n <= cap))
 
     def require_sound(self) -> None:
         """Do nothing where the plan can be honoured.
@@ -210,14 +216,17 @@ class Plan:
         """
         if self.counts_errors:
             _ = self.worst_value
+        if self.settings.unit is not None and self.kind in {"count_rate", "rank_correlation"}:
+            raise ClaimError(f"{self.statistic} has no meaning inside a unit; leave out unit={self.settings.unit!r}")
         if self.kind == "observed" and self.settings.unit is not None:
             raise ClaimError(f"{self.statistic} is one value for the whole run; leave out unit={self.settings.unit!r}")
         if not self.reachable:
-            sizes = [n for n in self.rule.smallest_n(self.bar) if n is not None]
+            uncapped = self._walked(None) if self.sequential else self.rule
+            sizes = [n for n in uncapped.smallest_n(self.bar) if n is not None]
             needed = f"at least {min(sizes)} are needed; raise budget=" if sizes else "no number would; move the bar"
             raise ClaimError(
                 f"'{self.statistic} {self.comparator} {self.value:g}' can be neither validated nor refuted with "
-                f"budget={self.settings.budget} at alpha={self.settings.alpha:g}, beta={self.settings.beta:g}; {needed}"
+                f"budget={self.cap} at alpha={self.settings.alpha:g}, beta={self.settings.beta:g}; {needed}"
             )
 
     @cached_property
@@ -246,6 +255,7 @@ class Plan:
                     key: list(value) if isinstance(value, tuple) else value for key, value in self.options.items()
                 },
                 "settings": self.settings.to_dict(),
+                "sequential": self.sequential,
                 "corpus": None if self.corpus is None else dict(self.corpus),
                 "parameters": dict(self.parameters),
                 "pillars": list(self.pillars),
@@ -279,7 +289,7 @@ class Plan:
             return cls(
                 metadata=metadata,
                 options=options,
-                settings=Settings(**config["settings"]),
+                settings=_settings(config["settings"]),
                 pillars=tuple(config["pillars"]),
                 **{name: config[name] for name in _PLAIN},
             )
@@ -305,21 +315,28 @@ class Plan:
         if self.analysis:
             return self.analysis
         settings = self.settings
-        units = "all observations of the test body" if settings.budget is None else f"exactly {settings.budget} units"
         only = f" Only {self.reachable[0]} can be reached." if len(self.reachable) == 1 else ""
         return (
-            f"Take {units}; one unit is {unit_text(settings.unit)}. Decide '{self.statistic} {self.comparator} "
+            f"{self._sampling()}; one unit is {unit_text(settings.unit)}. Decide '{self.statistic} {self.comparator} "
             f"{self.value:g}' by "
             f"{self.rule.name} ({self.rule.guarantee}): VALIDATED excludes '{self.h0}' at alpha={settings.alpha:g}, "
             f"REFUTED excludes '{self.h1}' at beta={settings.beta:g}, otherwise INCONCLUSIVE. "
             f"Failed cycles: {settings.errors}, at most {settings.error_budget}.{only}"
         )
 
+    def _sampling(self) -> str:
+        cap, batch = self.cap, self.settings.batch
+        if not self.sequential:
+            return f"Take {'all observations of the test body' if cap is None else f'exactly {cap} units'}"
+        every = "each unit" if batch == 1 else f"every {batch} units"
+        most = "until the body or the corpus ends" if cap is None else f"at most {cap} units"
+        return f"Look after {every} and stop when decided, {most}"
+
 
 _ABOUT = ("name", "tier", "family", "goal", "explanation", "if_refuted")
 _PLAIN = (
     "statement", "metric", "statistic", "kind", "comparator", "value", "operationalization", "h0", "h1", "units",
-    "corpus", "parameters", "source_digest", "analysis",
+    "sequential", "corpus", "parameters", "source_digest", "analysis",
 )  # fmt: skip
 
 
@@ -328,54 +345,31 @@ def unit_text(unit: str | None) -> str:
     return "one cycle or observation" if unit is None else f"all rows of one {unit!r}"
 
 
-@dataclass(slots=True)
-class ScenarioScore:
-    """A class scenario's own reading of a finished run.
+def _settings(config: Mapping[str, Any]) -> Settings:
+    margin = config.get("margin")
+    return Settings(**{**config, "margin": tuple(margin) if isinstance(margin, list) else margin})
 
-    Attributes:
-        observed_value: the number held against the threshold; None where it is undefined.
-        evidence: the author's evidence rows.
-        inconclusive: the author's own reason not to decide.
-        reasoning: in words.
-        low: lower confidence bound of the observed value.
-        high: upper confidence bound of the observed value.
-        deterministic: the value is exact, so that no interval is needed.
+
+@lru_cache(maxsize=256)
+def _calibrated(rule: Any, bar: Bar) -> Any:
+    """The rule with boundaries that meet both levels exactly under its own cap and batch.
+
+    Raises:
+        ClaimError: the rule counts no 0/1 units, or has no cap.
     """
+    from ophamin.measuring.inference.quantile_process import SequentialQuantile
+    from ophamin.measuring.inference.recursion import calibrate
 
-    observed_value: float | None
-    evidence: list[PillarEvidence] = field(default_factory=list)
-    inconclusive: bool = False
-    reasoning: str = ""
-    low: float | None = None
-    high: float | None = None
-    deterministic: bool = False
-
-
-Score = Callable[[Sequence[Any], Sequence[Any]], ScenarioScore]
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """What the engine knows of a scenario: its plans, what feeds it, and how a class scores its own run."""
-
-    plans: tuple[Plan, ...]
-    corpus: Corpus | None = None
-    pillars: tuple[Pillar, ...] = ()
-    score: Score | None = None
-    contract: ScenarioFieldContract | None = None
-    select: Callable[[Corpus], Any] | None = None
-
-    @property
-    def metadata(self) -> Metadata:
-        """What the experiment is; the same for all its claims."""
-        return self.plans[0].metadata
-
-    @property
-    def settings(self) -> Settings:
-        """How the claims are tried; the same for all of them."""
-        return self.plans[0].settings
-
-    @property
-    def digest(self) -> str:
-        """Digest over all plans: names the experiment, and seeds it."""
-        return self.plans[0].digest if len(self.plans) == 1 else content_hash([plan.digest for plan in self.plans])
+    if isinstance(rule, SequentialQuantile):
+        inner: Any = rule.inner
+        return replace(rule, inner=_calibrated(inner, rule.rate_bar(bar)))
+    if getattr(rule, "boundaries", None) is None:
+        raise ClaimError("boundaries='calibrated' belongs to a rate or a quantile; leave it out")
+    if rule.cap is None:
+        raise ClaimError("boundaries='calibrated' are calibrated for a budget; declare budget=, or mde=")
+    if None in rule.smallest_n(bar):
+        raise ClaimError(
+            f"boundaries='calibrated' need both verdicts in reach of the budget, and {rule.cap} units allow one; "
+            "raise budget=, or leave boundaries out"
+        )
+    return replace(rule, boundaries=calibrate(rule, bar))

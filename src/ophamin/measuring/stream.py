@@ -7,14 +7,16 @@ import hashlib
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
+from heapq import nsmallest
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from ophamin.errors import ClaimError
 
 if TYPE_CHECKING:
     from ophamin.core.shapes import CorpusRecord
-    from ophamin.measuring.plan import Settings
+    from ophamin.measuring.settings import Settings
     from ophamin.seeing.corpus.base import Corpus
 
 __all__ = ["MAX_SHUFFLED", "Stream"]
@@ -26,27 +28,41 @@ MAX_SHUFFLED = 200_000
 class Stream:
     """Iterates the records of a trial; ``chunks(k)`` gives them in lists.
 
-    The order is random and seeded, unless the plan declares ``order="file"``. With a budget the stream is a uniform
-    sample of that many records, taken in one pass.
+    The order is random and seeded, unless the plan declares ``order="file"``. With a limit the stream is a uniform
+    sample of that many records, taken in one pass: the first of the order that all would have, so that a larger limit
+    goes on where a smaller one ended. It ends early once the verdict is decided.
 
     Args:
         corpus: where the records come from.
-        settings: budget, order and time limit.
+        settings: order and time limit.
         seed: of the order; the same seed gives the same order.
+        limit: most records of the order that are given; None for all.
+        skip: records at the beginning of the order that an earlier attempt has used.
+        decided: asked before each record; where it says so, the stream ends.
         clock: seconds, for the time limit.
 
     Attributes:
         used: records given so far.
-        ended: there is no further record, by the corpus or by the budget.
+        ended: there is no further record, by the corpus or by the limit.
         timed_out: there were further records when the time was up.
         current: the record that the loop stands at; None between records and in chunks.
         kept: the records given, where a score or a pillar reads them.
     """
 
     def __init__(
-        self, corpus: Corpus, settings: Settings, *, seed: int, clock: Callable[[], float] = time.monotonic
+        self,
+        corpus: Corpus,
+        settings: Settings,
+        *,
+        seed: int,
+        limit: int | None = None,
+        skip: int = 0,
+        decided: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.corpus = corpus
+        self.limit = limit
+        self.skip = skip
         self.used = 0
         self.ended = False
         self.timed_out = False
@@ -54,10 +70,15 @@ class Stream:
         self.kept: list[CorpusRecord] | None = None
         self._settings = settings
         self._seed = seed
+        self._decided = decided
         self._clock = clock
         self._digest = hashlib.sha256()
         self._records: Iterator[CorpusRecord] | None = None
         self._started = 0.0
+
+    def place(self, *, seed: int, limit: int | None, skip: int) -> None:
+        """Change where the order begins and ends, before the first record is taken."""
+        self._seed, self.limit, self.skip = seed, limit, skip
 
     def __iter__(self) -> Iterator[CorpusRecord]:
         """Go on where the stream stands; a second loop does not start again."""
@@ -66,8 +87,10 @@ class Stream:
             self._records = self._ordered()
         limit = self._settings.max_seconds
         while not self.timed_out:
-            record = next(self._records, None)
             self.current = None
+            if self._decided():
+                return
+            record = next(self._records, None)
             if record is None:
                 self.ended = True
                 return
@@ -104,19 +127,18 @@ class Stream:
 
     def _ordered(self) -> Iterator[CorpusRecord]:
         self.corpus.require_available()
-        budget, order = self._settings.budget, self._settings.order
-        if order == "file":
-            return islice(self.corpus.records(), budget)
-        if budget is None:
+        if self._settings.order == "file":
+            return islice(self.corpus.records(), self.skip, self.limit)
+        if self.limit is None:
             count = self.corpus.count()
             if count > MAX_SHUFFLED:
                 raise ClaimError(
                     f"{self.corpus.name} has {count} records; at most {MAX_SHUFFLED} are shuffled in memory; "
                     "declare budget= to sample, or order='file'"
                 )
-            records = list(self.corpus.records())
-        else:
-            records = self.corpus.sample(budget, seed=self._seed)
-        # A seed of its own: with that of the sample, which records came in would sway where they stand.
-        random.Random(f"{self._seed}:order").shuffle(records)  # noqa: S311 - a reproducible order, not a secret
-        return iter(records)
+        # Each record draws its place; the smallest ones are a uniform sample and its order at once.
+        rng = random.Random(f"{self._seed}:order")  # noqa: S311 - a reproducible order, not a secret
+        placed = ((rng.random(), row, record) for row, record in enumerate(self.corpus.records()))
+        place = itemgetter(0, 1)
+        ordered = sorted(placed, key=place) if self.limit is None else nsmallest(self.limit, placed, key=place)
+        return (record for _, _, record in ordered[self.skip :])

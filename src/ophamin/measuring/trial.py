@@ -8,11 +8,9 @@ The order is the point: the plan is stamped before the first cycle, cycles and o
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ophamin.core.canonical import content_hash
@@ -22,63 +20,23 @@ from ophamin.errors import ClaimError
 from ophamin.measuring.evidence import Facts, build_record
 from ophamin.measuring.judgement import Circumstances
 from ophamin.measuring.ledger import Ledger, pack, spoken
-from ophamin.measuring.plan import Plan, Script
-from ophamin.measuring.proof.record import DatasetRef, EmpiricalProofRecord, PreRegistration
+from ophamin.measuring.plan import Plan
+from ophamin.measuring.proof.record import DatasetRef, PreRegistration
+from ophamin.measuring.script import Script
+from ophamin.measuring.situation import Before, Concluded, Situation, SystemFacts, plain_metadata, state_of
 from ophamin.measuring.stream import Stream
+from ophamin.measuring.watch import Watch
 from ophamin.seeing.contract import check_contract
+from ophamin.seeing.substrate.arms import Arms
 from ophamin.seeing.substrate.base import CycleResult, SubstrateUnderTest
 from ophamin.seeing.substrate.recording import RecordingSubstrate
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Concluded", "Situation", "Trial", "abandoned", "utc_now"]
+    from ophamin.measuring.floor import Floor
 
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """Where and how a trial runs; all of it comes from a door (plugin, conduct), none from the process.
-
-    Attributes:
-        command: gives the verdict again when pasted at the same commit.
-        root: the project's folder, whose commit is named where there is no system under test.
-        seed: the session's seed.
-        attempt: how often this item was tried in the session, from 1.
-        parallel: other tests run at the same time.
-        redact: removes from a text what must not enter a record.
-        now: the time, as text.
-        clock: seconds that never run back.
-    """
-
-    command: str
-    root: Path
-    seed: int = 0
-    attempt: int = 1
-    parallel: bool = False
-    redact: Callable[[str], str] = str
-    now: Callable[[], str] = utc_now
-    clock: Callable[[], float] = time.monotonic
-
-
-@dataclass(frozen=True, slots=True)
-class Concluded:
-    """One claim, concluded.
-
-    Attributes:
-        plan: the claim.
-        record: its record, unsigned.
-        proof_id: the record's id, computed once for all who name the record.
-        observations: the observations file, gzipped.
-        reason: why it is INCONCLUSIVE; empty where it is not.
-        error: what was wrong with the claim's own evidence or score, to be raised once all records are written.
-    """
-
-    plan: Plan
-    record: EmpiricalProofRecord
-    proof_id: str
-    observations: bytes
-    reason: str = ""
-    error: Exception | None = None
+__all__ = ["Before", "Concluded", "Situation", "Trial", "abandoned", "utc_now"]
 
 
 @dataclass
@@ -91,17 +49,25 @@ class Trial:
 
     Attributes:
         system: the system under test; None where the test observes values itself.
+        arms: the systems that are compared; None where there is one, or none.
+        pilot: end after so many rows, to time one; None for a trial that is meant.
+        looks: end when decided; False takes every unit of the budget.
         concluded: the claims' records, once there are any.
     """
 
     script: Script
     situation: Situation
     system: SubstrateUnderTest | None = field(default=None, init=False)
+    arms: Arms | None = field(default=None, init=False)
+    pilot: int | None = field(default=None, init=False)
+    looks: bool = field(default=True, init=False)
     concluded: tuple[Concluded, ...] = field(default=(), init=False)
     _preregistered_at: str = field(default="", init=False)
-    _system: _SystemFacts | None = field(default=None, init=False)
+    _system: SystemFacts | None = field(default=None, init=False)
     _contract_is_due: bool = field(default=True, init=False)
     _streamed: Stream | None = field(default=None, init=False)
+    _looked: int = field(default=0, init=False)
+    _before: Before | None = field(default=None, init=False)
 
     # -- before the body ------------------------------------------------------------------------------------------
 
@@ -114,9 +80,58 @@ class Trial:
         """Name the system under test, and put it back to its start."""
         redact = self.situation.redact
         self.system = system
-        self._system = _SystemFacts(system.name, system.git_commit(), _plain_metadata(system.metadata(), redact))
+        self._system = SystemFacts(system.name, system.git_commit(), plain_metadata(system.metadata(), redact))
         system.reset()
-        self._system = replace(self._system, state=_state_of(system))
+        self._system = replace(self._system, state=state_of(system))
+
+    def attach_arms(self, systems: Mapping[str, SubstrateUnderTest], *, self_comparison: bool = False) -> None:
+        """Name the systems that are compared on the same records, and put each back to its start.
+
+        Args:
+            systems: name of the arm -> system.
+            self_comparison: the arms may be one system, whose own noise is measured.
+        """
+        redact = self.situation.redact
+        self.arms = Arms(systems, self._admit, self.seed, self_comparison=self_comparison)
+        told = {
+            f"{name}_{key}": value
+            for name, system in systems.items()
+            for key, value in plain_metadata(system.metadata(), redact).items()
+        }
+        names = ", ".join(f"{name}={system.name}" for name, system in systems.items())
+        commits = ", ".join(f"{name}={system.git_commit() or 'unversioned'}" for name, system in systems.items())
+        self._system = SystemFacts(names, commits, told)
+        self.arms.reset()
+
+    def number(self, attempt: int, command: str) -> None:
+        """Make this attempt the one of that number, with seeds of its own; before the body runs."""
+        self.situation = replace(self.situation, attempt=attempt, command=command)
+        handed_out = self.__dict__.get("rng")
+        self.__dict__.pop("seed", None)
+        if handed_out is not None:  # a fixture holds the generator already
+            import numpy as np
+
+            handed_out.bit_generator.state = np.random.default_rng(self.seed).bit_generator.state
+        self._place_stream()
+
+    def resume(self, before: Before) -> None:
+        """Go on from an earlier attempt: its observations count, and what it used is not used again."""
+        self._before = before
+        self.ledger.restore(before.rows)
+        self._place_stream()
+
+    def _place_stream(self) -> None:
+        if self._streamed is not None:
+            self._streamed.place(seed=self.order_seed, limit=self._limit(), skip=self._skip)
+
+    @property
+    def _skip(self) -> int:
+        return 0 if self._before is None else self._before.used
+
+    @property
+    def system_label(self) -> str:
+        """The system under test with its revision; empty where there is none."""
+        return "" if self._system is None else f"{self._system.name}@{self._system.commit}"
 
     @cached_property
     def data(self) -> DatasetRef | None:
@@ -148,10 +163,10 @@ class Trial:
     @cached_property
     def ledger(self) -> Ledger:
         """The rows of this trial."""
-        metrics = [plan.metric for plan in self.script.plans]
-        unit = self.script.settings.unit
+        keys = [key for plan in self.script.plans for key in plan.keys]
+        read = [key for pillar in self.script.pillars for key in getattr(pillar, "columns", ())]
         keep = self.script.score is not None
-        return Ledger([*metrics, *([unit] if unit else [])], keep_raw=keep, redact=self.situation.redact)
+        return Ledger(dict.fromkeys([*keys, *read]), keep_raw=keep, redact=self.situation.redact)
 
     @cached_property
     def substrate(self) -> RecordingSubstrate:
@@ -180,22 +195,63 @@ class Trial:
                     "write corpus='sentences', corpus='jsonl:data/prompts.jsonl', or give a Corpus"
                 )
             self._streamed = Stream(
-                self.script.corpus, self.script.settings, seed=self.seed, clock=self.situation.clock
+                self.script.corpus,
+                self.script.settings,
+                seed=self.order_seed,
+                limit=self._limit(),
+                skip=self._skip,
+                decided=self._between,
+                clock=self.situation.clock,
             )
             self._streamed.kept = [] if self.script.score or self.script.pillars else None
         return self._streamed
 
     @property
     def decided(self) -> bool:
-        """Whether the verdict is decided already; a fixed-sample plan cannot know before its end.
+        """Whether every claim of the scenario is decided, or at its budget; a fixed-sample plan cannot know.
 
         Raises:
             ClaimError: always, for a fixed-sample plan: looking early would spoil its error rates.
         """
-        raise ClaimError(
-            f"{self.script.metadata.name} is a fixed-sample plan ({self.script.plans[0].rule.name}): its verdict is "
-            "known only at the end, since each earlier look would add to its error rate; loop over a declared budget="
-        )
+        fixed = [plan for plan in self.script.plans if not plan.sequential]
+        if fixed:
+            raise ClaimError(
+                f"'{fixed[0].statistic}' of {self.script.metadata.name} has a fixed-sample plan "
+                f"({fixed[0].rule.name}): its verdict is known only at the end, since each earlier look would add to "
+                "its error rate. Declare mde=, or budget=, to have it decided as soon as it can be"
+            )
+        return self._between()
+
+    @cached_property
+    def watches(self) -> tuple[Watch, ...]:
+        """The walks of the sequential plans, as of the last look."""
+        return tuple(Watch(plan.widened(self.rounds)) for plan in self.script.plans if plan.sequential)
+
+    @property
+    def rounds(self) -> int:
+        """How many times the budget may be used: once, and once more for each continuation."""
+        return 1 if self._before is None else self._before.rounds
+
+    def _between(self) -> bool:
+        """Take a look, say how far it is, and tell whether nothing is left to decide."""
+        if self.pilot is not None:
+            return len(self.ledger) >= self.pilot
+        rows = self.ledger.rows_from(self._looked) if self.watches else None
+        if rows is not None:
+            self._looked += rows.n_rows
+            for watch in self.watches:
+                watch.look(rows)
+        self.situation.progress(self)
+        if len(self.watches) < len(self.script.plans):
+            return False
+        return all(watch.done if self.looks else watch.full for watch in self.watches)
+
+    def _limit(self) -> int | None:
+        """Most records that the stream gives: the largest budget, where a record is a unit."""
+        caps = [plan.widened(self.rounds).cap for plan in self.script.plans]
+        if self.script.settings.unit is not None or any(cap is None for cap in caps):
+            return None
+        return max(cap for cap in caps if cap is not None)
 
     def observe(self, **values: Any) -> None:
         """Record one observation: finite numbers, truth values, texts, or ``estimate(value, low, high)``.
@@ -216,6 +272,11 @@ class Trial:
         """Seed of this attempt: from the claim's digest, the session's seed and the number of the attempt."""
         text = f"{self.script.digest}:{self.situation.seed}:{self.situation.attempt}"
         return int.from_bytes(hashlib.sha256(text.encode("ascii")).digest()[:6], "big")
+
+    @property
+    def order_seed(self) -> int:
+        """Seed of the stream's order: of this attempt, or of the one it goes on from."""
+        return self.seed if self._before is None else self._before.order_seed
 
     @cached_property
     def rng(self) -> np.random.Generator:
@@ -241,10 +302,13 @@ class Trial:
         observations, digest = pack(table)
         facts = self._facts(digest)
         around = self._circumstances(broken)
-        rows = (table, around, facts, self.ledger.kept, self._kept_records(), self.situation.redact)
+        rows = (self.ledger.kept, self._kept_records(), self.situation.redact)
         results = []
         for plan, preregistration in zip(self.script.plans, self.preregistrations, strict=True):
-            record, reason, error = build_record(self.script, plan, preregistration, *rows)
+            floor = self.situation.floor_of(plan)
+            here = replace(around, foreign=_foreign(plan, floor))
+            told = replace(facts, noise_floor=None if floor is None else floor.floor)
+            record, reason, error = build_record(self.script, plan, preregistration, table, here, told, *rows)
             results.append(Concluded(plan, record, record.proof_id, observations, reason, error))
         self.concluded = tuple(results)
         return self.concluded
@@ -263,7 +327,7 @@ class Trial:
     def _facts(self, observations_digest: str) -> Facts:
         project = git_facts(self.situation.root)
         redact, stream = self.situation.redact, self._streamed
-        system = self._system or _SystemFacts(self.script.metadata.name, project.commit, {})
+        system = self._system or SystemFacts(self.script.metadata.name, project.commit, {})
         return Facts(
             created_at=self.situation.now(),
             command=redact(self.situation.command),
@@ -271,14 +335,16 @@ class Trial:
             system_commit=spoken(system.commit, redact) or "unversioned",
             system_metadata=system.metadata,
             state_before=system.state,
-            state_after="" if self.system is None else _state_of(self.system),
+            state_after="" if self.system is None else state_of(self.system),
             project=project,
             observations_digest=observations_digest,
             corpus=self.data,
             used=0 if stream is None else stream.used,
             used_digest="" if stream is None or not stream.used else stream.used_digest(),
             seed=str(self.seed),
+            order_seed=str(self.order_seed),
             attempt=self.situation.attempt,
+            lineage=() if self._before is None else self._before.lineage,
         )
 
     def _circumstances(self, broken: str) -> Circumstances:
@@ -286,10 +352,11 @@ class Trial:
         return Circumstances(
             broken=broken,
             parallel=self.situation.parallel,
-            exhausted=stream.used if stream is not None and stream.ended else None,
+            exhausted=stream.skip + stream.used if stream is not None and stream.ended else None,
             timed_out=stream is not None and stream.timed_out,
             corpus_count=None if self.data is None else self.data.n_records,
             used=0 if stream is None else stream.used,
+            rounds=self.rounds,
         )
 
     def _kept_records(self) -> list[Any]:
@@ -301,6 +368,16 @@ class Trial:
             self._contract_is_due = False  # the first cycle that ran tells what the others look like
             if self.script.contract is not None:
                 check_contract(self.script.contract, result.raw)
+
+
+def _foreign(plan: Plan, floor: Floor | None) -> tuple[str, ...]:
+    """How this machine differs from that of the floor, where it matters to the claim."""
+    if floor is None or not plan.is_machine_dependent:
+        return ()
+    from ophamin.core.machine import machine_fingerprint
+    from ophamin.measuring.floor import foreign
+
+    return foreign(floor, machine_fingerprint())
 
 
 def abandoned(draft: Mapping[str, Any], situation: Situation, broken: str) -> tuple[Concluded, ...]:
@@ -316,31 +393,5 @@ def abandoned(draft: Mapping[str, Any], situation: Situation, broken: str) -> tu
     trial.preregistrations = tuple(PreRegistration(**one) for one in draft["preregistrations"])
     if draft["system"] is not None:
         name, commit = draft["system"]
-        trial._system = _SystemFacts(name, commit, {})  # all that is left of it
+        trial._system = SystemFacts(name, commit, {})  # all that is left of it
     return trial.conclude(broken)
-
-
-@dataclass(frozen=True, slots=True)
-class _SystemFacts:
-    """What a record says of the system under test; asked before the first cycle, while it is sure to answer."""
-
-    name: str
-    commit: str
-    metadata: Mapping[str, str]
-    state: str = ""
-
-
-def _state_of(system: SubstrateUnderTest) -> str:
-    """Digest of the system's state; empty where it shows none, none with a canonical form, or cannot answer."""
-    try:
-        state = system.capture_state()
-        return content_hash(state) if state else ""
-    except Exception:  # noqa: BLE001 - a system that broke in the trial must not take its record with it
-        return ""
-
-
-def _plain_metadata(metadata: Mapping[str, Any], redact: Callable[[str], str]) -> dict[str, str]:
-    """What a system says of itself, as text that may enter a record."""
-    return {
-        str(key): spoken(str(value), redact) for key, value in metadata.items() if key not in {"name", "git_commit"}
-    }

@@ -12,12 +12,15 @@ import pytest
 from ophamin.errors import ClaimError, OphaminError
 from ophamin.measuring.scenarios.functions import ATTRIBUTE
 from ophamin.plugin import fixtures
+from ophamin.plugin.docket import RUN, declaration_on
 
 if TYPE_CHECKING:
-    from ophamin.measuring.plan import Script
+    from ophamin.measuring.floor import Floor
+    from ophamin.measuring.plan import Plan
+    from ophamin.measuring.script import Script
     from ophamin.plugin.docket import Docket
 
-__all__ = ["SCRIPT", "Collection", "compile_script", "declaration_on", "parameters_of"]
+__all__ = ["SCRIPT", "Collection", "compile_script", "parameters_of"]
 
 SCRIPT = pytest.StashKey["Script"]()
 
@@ -89,18 +92,25 @@ def compile_script(item: Any, docket: Docket) -> Script:
     script: Script = declaration_on(item).compile(
         item.function, name=name, parameters=parameters_of(item), root=docket.root, redact=docket.redact
     )
+    for plan in script.plans:
+        _require_above_noise(plan, docket.floor_of(plan))
     return script
 
 
-def declaration_on(item: pytest.Item) -> Any:
-    """The declaration of a scenario; None on an ordinary test."""
-    return getattr(getattr(item, "function", None), ATTRIBUTE, None)
+def _require_above_noise(plan: Plan, floor: Floor | None) -> None:
+    if floor is None or plan.kind != "difference":
+        return
+    from ophamin.measuring.floor import refuse_below
+
+    if reason := refuse_below(floor, is_difference=True, bar=plan.value, mde=plan.settings.mde):
+        raise ClaimError(reason)
 
 
 def parameters_of(item: pytest.Item) -> dict[str, Any]:
     """The test's own parameters; the system under test is none of them."""
     callspec = getattr(item, "callspec", None)
-    return {} if callspec is None else {name: value for name, value in callspec.params.items() if name != "substrate"}
+    own = {"substrate", RUN}
+    return {} if callspec is None else {name: value for name, value in callspec.params.items() if name not in own}
 
 
 def _without_parameters(item: Any) -> str:

@@ -8,7 +8,8 @@ gathers rows from the reports.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,19 @@ from ophamin.core.environment import Redactor
 from ophamin.core.plugins import RegistryError
 from ophamin.errors import ClaimError, RecordWriteError
 from ophamin.measuring.conduct import as_system
+from ophamin.measuring.scenarios.functions import ATTRIBUTE
 from ophamin.measuring.trial import Concluded, Situation, Trial
+from ophamin.plugin.attempts import Bookkeeping
 from ophamin.plugin.folder import RecordFolder
+from ophamin.plugin.progress import Progress
 from ophamin.plugin.rows import Row, row_of
 from ophamin.seeing.substrate.base import SUBSTRATES, SubstrateUnderTest, parse_spec
 
 if TYPE_CHECKING:
-    from ophamin.measuring.plan import Script
+    from ophamin.measuring.attempts import Stored
+    from ophamin.measuring.floor import Floor, Floors
+    from ophamin.measuring.plan import Plan
+    from ophamin.measuring.script import Script
     from ophamin.plugin.options import Options
 
 __all__ = ["NAME", "ONLY_INCONCLUSIVE", "RECORD_PROBLEM", "TRIAL", "Docket", "docket_of"]
@@ -36,6 +43,12 @@ ROWS = pytest.StashKey[list[Row]]()
 
 ONLY_INCONCLUSIVE = 80
 """Exit code: the session failed, and only because claims were inconclusive."""
+LOOKS = ("collectonly", "setuponly", "ophamin_plan", "ophamin_aa")
+"""Options under which no claim is tried, so that the records of an earlier session stay."""
+FLOORS = "proofs/aa"
+"""Where noise floors lie, below the project's root: a project commits them."""
+RUN = "ophamin_aa_run"
+"""The parameter that numbers the runs of a scenario against itself."""
 RECORD_PROBLEM = 82
 """Exit code: a record could not be written."""
 
@@ -61,6 +74,9 @@ class Docket:
         self.rows: list[Row] = []
         self.unwritten: list[str] = []
         self.records = RecordFolder(options.folder)
+        self.book = Bookkeeping(config.rootpath, options)
+        self.floors_folder = config.rootpath / FLOORS
+        self.progress = Progress(config)
         self._config = config
         self.redact = Redactor.from_process(config.rootpath).redact
         self._systems: dict[str, SubstrateUnderTest] = {}
@@ -82,7 +98,7 @@ class Docket:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Make room for the records: all is collected and nothing has run; where nothing will run, all is left."""
-        looks = any(self._config.getoption(name, False) for name in ("collectonly", "setuponly"))
+        looks = any(self._config.getoption(name, False) for name in LOOKS)
         broken = session.testsfailed and not self._config.option.continue_on_collection_errors
         if not (self.is_worker or looks or broken):
             try:
@@ -98,8 +114,11 @@ class Docket:
         result = yield
         if self.is_worker or session.exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             return result
+        corrected = self.corrected()
         if self.unwritten:
             session.exitstatus = RECORD_PROBLEM
+        elif session.testsfailed and session.testsfailed == len(corrected):
+            session.exitstatus = pytest.ExitCode.OK
         elif session.testsfailed and session.testsfailed == self._failed_inconclusive:
             session.exitstatus = ONLY_INCONCLUSIVE
         return result
@@ -111,19 +130,33 @@ class Docket:
         if report.failed:
             self._failed_inconclusive += getattr(report, "ophamin_gated", False)
 
+    def corrected(self) -> set[str]:
+        """Tests that failed by refutations alone, none of which stands after the correction of its family."""
+        if not any(row["family"] for row in self.rows):
+            return set()
+        from ophamin.plugin.families import fallen, family_reports
+
+        return fallen(self.rows, family_reports(self.rows))
+
     # -- trials ---------------------------------------------------------------------------------------------------
 
     def open(self, item: pytest.Item, script: Script) -> Trial:
         """Open the trial of an item; nothing of it has run before."""
-        attempt = self._attempts.get(item.nodeid, self.options.first_attempt - 1) + 1
+        run = getattr(item, "callspec", None) and item.callspec.params.get(RUN)  # type: ignore[attr-defined]
+        attempt = self._attempts.get(item.nodeid, self.options.first_attempt - 1) + 1 if run is None else run + 1
         self._attempts[item.nodeid] = attempt
-        trial = Trial(script, self.situation(self._command(item.nodeid, attempt), attempt))
+        trial = Trial(script, self.situation(self.command(item.nodeid, attempt), attempt))
         trial.open()
         item.stash[TRIAL] = trial
         item.stash[ROWS] = []
         for preregistration in trial.preregistrations:
             item.ihook.pytest_ophamin_preregistered(item=item, preregistration=preregistration)
         return trial
+
+    @staticmethod
+    def trial_of(item: pytest.Item) -> Trial | None:
+        """The trial of a scenario that was set up; None on an ordinary test."""
+        return item.stash.get(TRIAL, None)
 
     def situation(self, command: str, attempt: int) -> Situation:
         """Where and how a trial of this session runs."""
@@ -134,43 +167,87 @@ class Docket:
             attempt=attempt,
             parallel=self.parallel,
             redact=self.redact,
+            progress=self.progress,
+            floor_of=self.floor_of,
         )
 
+    @cached_property
+    def floors(self) -> Floors | None:
+        """The noise floors of this project; None where it has none."""
+        if not self.floors_folder.is_dir():
+            return None
+        from ophamin.measuring.floor import read_floors
+
+        return read_floors(self.floors_folder)
+
+    def floor_of(self, plan: Plan) -> Floor | None:
+        """The latest floor of a claim's statistic, whatever else of the claim has changed since."""
+        if self.floors is None:
+            return None
+        told = (plan.metadata.name, plan.statistic)
+        found = [one for one in self.floors.by_claim.values() if (one.scenario, one.statistic) == told]
+        return max(found, key=lambda one: one.created_at, default=None)
+
+    @staticmethod
+    def is_scenario(function: Any) -> bool:
+        """Whether a test function carries a claim."""
+        return hasattr(function, ATTRIBUTE)
+
     def conclude(self, item: pytest.Item, trial: Trial, broken: str = "") -> tuple[Concluded, ...]:
-        """Conclude a trial and write its records.
+        """Conclude a trial, write its records and enter the attempt in the ledger.
 
         Raises:
             RecordWriteError: one could not be written; the others were.
         """
+        self.progress.clear()
         concluded = trial.conclude(broken)
-        unwritten: RecordWriteError | None = None
-        for one in concluded:
-            try:
-                path = self.records.write(one)
-            except RecordWriteError as error:
-                unwritten = unwritten or error
-                continue
-            item.stash[ROWS].append(row_of(one, item.nodeid, self.shown_path(path), trial.situation.attempt))
-            item.ihook.pytest_ophamin_recorded(item=item, record=one.record, path=path)
-        if unwritten is not None:
-            raise unwritten
+        problems = [self._write(item, one, trial.situation.attempt) for one in concluded]
+        self.book.note(trial, broken)
+        for problem in problems:
+            if problem is not None:
+                raise problem
         return concluded
+
+    def give(self, item: pytest.Item, stored: Sequence[Stored]) -> None:
+        """Write the records of claims that an earlier run of this commit concluded.
+
+        Raises:
+            RecordWriteError: one could not be written; the others were.
+        """
+        problems = [
+            self._write(item, one.concluded, one.entry.number, stored=one.entry.concluded_at[:10]) for one in stored
+        ]
+        for problem in problems:
+            if problem is not None:
+                raise problem
+
+    def _write(self, item: pytest.Item, one: Concluded, attempt: int, stored: str = "") -> RecordWriteError | None:
+        try:
+            path = self.records.write(one)
+        except RecordWriteError as error:
+            return error
+        resume = "" if self.book.off else shlex.join(["pytest", "--ophamin", "--ophamin-resume", item.nodeid])
+        row = row_of(one, item.nodeid, self.shown_path(path), attempt, stored=stored, resume=resume)
+        item.stash[ROWS].append(row)
+        item.ihook.pytest_ophamin_recorded(item=item, record=one.record, path=path)
+        return None
 
     def first_rows(self, item: pytest.Item) -> list[Row]:
         """The rows that count: those of the item's first attempt that came to a verdict, whatever a rerun finds."""
         return self._first_rows.setdefault(item.nodeid, item.stash[ROWS])
 
-    def system(self, named: Any, fixture: Callable[[str], Any]) -> SubstrateUnderTest:
+    def system(self, named: Any, fixture: Callable[[str], Any], *, arm: str = "") -> SubstrateUnderTest:
         """The system under test of that name; built once for the session, unless it is asked for fresh.
 
         Args:
             named: a spec such as ``mock:seed=3``, a fixture's name, or the object itself.
             fixture: gives the value of a project's own fixture.
+            arm: of a comparison; each arm has a system of its own.
 
         Raises:
             ClaimError: options for a fixture, which takes none.
         """
-        key = named if isinstance(named, str) else f"object {id(named)}"
+        key = f"{arm}:{named if isinstance(named, str) else f'object {id(named)}'}"
         if isinstance(named, str):
             spec = parse_spec(named)
             if spec.name not in SUBSTRATES:
@@ -192,7 +269,8 @@ class Docket:
             else f"…/{'/'.join(path.parts[-3:])}"
         )
 
-    def _command(self, nodeid: str, attempt: int) -> str:
+    def command(self, nodeid: str, attempt: int) -> str:
+        """The command that gives the verdict of an attempt again."""
         substrates = [f"--substrate={spec}" for spec in self.options.substrates]
         seed = f"{self.options.seed}" if attempt == 1 else f"{self.options.seed}.{attempt}"
         return shlex.join(["python", "-m", "pytest", "--ophamin", nodeid, *substrates, f"--ophamin-seed={seed}"])
@@ -224,6 +302,11 @@ class _SessionRegistry:
         if (plugins, name) not in self._registered:
             self._registered.append((plugins, name))
         return plugin
+
+
+def declaration_on(item: pytest.Item) -> Any:
+    """The declaration of a scenario; None on an ordinary test."""
+    return getattr(getattr(item, "function", None), ATTRIBUTE, None)
 
 
 def docket_of(config: pytest.Config) -> Docket:

@@ -36,10 +36,22 @@ def pytest_configure(config: pytest.Config) -> None:
     from ophamin.plugin import collection, docket, fixtures, terminal, verdicts
     from ophamin.plugin.options import read_options
 
-    clerk = docket.Docket(config, read_options(config))
+    options = read_options(config)
+    clerk = docket.Docket(config, options)
     config.pluginmanager.register(clerk, docket.NAME)
-    for room in (collection.Collection(clerk), verdicts.Verdicts(clerk), terminal.Summary(clerk), fixtures):
+    for room in (collection.Collection(clerk), fixtures):
         config.pluginmanager.register(room)
+    if options.plan:
+        from ophamin.plugin.forecast import Forecasts
+
+        config.pluginmanager.register(Forecasts(clerk, pilot=options.pilot))
+    elif options.against_itself:
+        from ophamin.plugin.self_runs import SelfRuns
+
+        config.pluginmanager.register(SelfRuns(clerk))
+    else:
+        config.pluginmanager.register(terminal.Summary(clerk))
+    config.pluginmanager.register(verdicts.Verdicts(clerk, tries=not (options.plan or options.against_itself)))
     if config.pluginmanager.hasplugin("xdist"):
         from ophamin.plugin.workers import Workers
 

@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ophamin.core.plugins import UnknownPluginError
 from ophamin.errors import ClaimError, nearest_name
-from ophamin.measuring.conduct import injectable
-from ophamin.plugin.docket import TRIAL, docket_of
+from ophamin.measuring.conduct import arms_of, injectable
+from ophamin.plugin.docket import TRIAL, declaration_on, docket_of
 from ophamin.seeing.substrate.base import SUBSTRATES
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ophamin.measuring.stream import Stream
     from ophamin.measuring.trial import Trial
     from ophamin.seeing.corpus.base import Corpus
+    from ophamin.seeing.substrate.arms import Arms
     from ophamin.seeing.substrate.recording import RecordingSubstrate
 
 
@@ -66,6 +68,18 @@ def substrate(request: pytest.FixtureRequest, trial: Trial) -> RecordingSubstrat
         return trial.substrate  # raises, and says how to declare one
     trial.attach(docket_of(request.config).system(request.param, lambda name: _project_fixture(request, name)))
     return trial.substrate
+
+
+@pytest.fixture
+def arms(request: pytest.FixtureRequest, trial: Trial) -> Arms:
+    """The systems that the scenario compares: ``arms.run(record)`` puts one record through each, in shuffled order."""
+    declared = declaration_on(request.node).substrates
+    if declared:
+        clerk, fixture = docket_of(request.config), partial(_project_fixture, request)
+        itself = clerk.options.against_itself
+        systems = arms_of(declared, lambda arm, named: clerk.system(named, fixture, arm=arm), self_comparison=itself)
+        trial.attach_arms(systems, self_comparison=itself)
+    return injectable(trial)["arms"]()  # type: ignore[no-any-return]  # typed by its name
 
 
 def _project_fixture(request: pytest.FixtureRequest, name: str) -> Any:

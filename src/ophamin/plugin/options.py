@@ -6,13 +6,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from ophamin.measuring.attempts import Mode
 
 __all__ = ["Options", "add_options", "read_options"]
 
 DEFAULT_FOLDER = "proofs/latest"
+DEFAULT_LEDGER = ".ophamin/ledger"
 GATES = ("refuted", "inconclusive", "none")
 
 
@@ -26,6 +30,11 @@ class Options:
         first_attempt: number of each item's first attempt; above 1 when a rerun is repeated.
         substrates: specs from ``--substrate``.
         gate: verdicts that fail the session.
+        ledger: folder of the ledger of attempts, absolute.
+        mode: what is done with what the ledger holds.
+        plan: print what each claim would cost and promise, and try none.
+        against_itself: measure how far runs of the same system differ by noise, and try no claim.
+        pilot: with ``plan``, run a few units of each claim to time them.
     """
 
     folder: Path
@@ -33,6 +42,11 @@ class Options:
     first_attempt: int = 1
     substrates: tuple[str, ...] = ()
     gate: frozenset[str] = frozenset({"refuted"})
+    ledger: Path = Path(DEFAULT_LEDGER)
+    mode: Mode = "continue"
+    plan: bool = False
+    pilot: bool = False
+    against_itself: bool = False
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -59,12 +73,38 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--ophamin-gate", metavar="LIST", help="verdicts that fail the session: refuted (default), inconclusive, none"
     )
+    group.addoption(
+        "--ophamin-plan",
+        action="store_true",
+        help="print what each claim would cost and promise: sample sizes, probability of each verdict; run nothing",
+    )
+    group.addoption(
+        "--ophamin-pilot",
+        action="store_true",
+        help="with --ophamin-plan: run a few units of each claim, to tell the cost in seconds",
+    )
+    group.addoption(
+        "--ophamin-aa",
+        action="store_true",
+        help="run each scenario against itself (40 runs) and store its noise floor under proofs/aa; no verdicts",
+    )
+    group.addoption(
+        "--ophamin-resume",
+        action="store_true",
+        help="go on with claims that were undecided at their budget, with input not used before",
+    )
+    group.addoption(
+        "--ophamin-fresh", action="store_true", help="begin a new, counted attempt instead of giving stored verdicts"
+    )
     parser.addini("ophamin_enabled", "try scenarios without --ophamin on the command line", type="bool", default=False)
     parser.addini("ophamin_substrate", "systems under test, as --substrate takes them", type="linelist", default=[])
     parser.addini("ophamin_dir", "where records are written", default=DEFAULT_FOLDER)
     parser.addini("ophamin_seed", "seed of sampling orders and of the fixture rng", default="0")
     parser.addini("ophamin_inconclusive", "pass or fail", default="pass")
     parser.addini("ophamin_gate", "verdicts that fail the session", default="refuted")
+    parser.addini(
+        "ophamin_ledger", "where attempts are noted, so that a rerun never starts over", default=DEFAULT_LEDGER
+    )
 
 
 def read_options(config: pytest.Config) -> Options:
@@ -88,12 +128,24 @@ def read_options(config: pytest.Config) -> Options:
         raise pytest.UsageError(f"ophamin_inconclusive is pass or fail, got {inconclusive!r}")
     if inconclusive == "fail":
         gate.add("inconclusive")
+    resume, fresh = config.getoption("ophamin_resume"), config.getoption("ophamin_fresh")
+    if resume and fresh:
+        raise pytest.UsageError("--ophamin-resume goes on, --ophamin-fresh begins anew; give one of them")
+    if config.getoption("ophamin_pilot") and not config.getoption("ophamin_plan"):
+        raise pytest.UsageError("--ophamin-pilot times units for --ophamin-plan; give both")
+    if config.getoption("ophamin_plan") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--ophamin-plan tries nothing, so it needs no workers; leave out -n, or give -n 0")
     return Options(
         folder=config.rootpath / str(_given(config, "ophamin_dir")),
         seed=int(numbers[1]),
         first_attempt=int(numbers[2] or 1),
         substrates=tuple(config.getoption("substrate") or config.getini("ophamin_substrate")),
         gate=frozenset(gate - {"none"}),
+        ledger=config.rootpath / str(config.getini("ophamin_ledger")),
+        mode="resume" if resume else "fresh" if fresh else "continue",
+        plan=bool(config.getoption("ophamin_plan")),
+        against_itself=bool(config.getoption("ophamin_aa")),
+        pilot=bool(config.getoption("ophamin_pilot")),
     )
 
 

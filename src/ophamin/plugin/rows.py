@@ -10,7 +10,7 @@ from ophamin.core.text import visible
 if TYPE_CHECKING:
     from ophamin.measuring.trial import Concluded
 
-__all__ = ["Row", "failure_block", "measured", "row_of", "worst"]
+__all__ = ["Row", "failure_block", "measured", "row_of", "saved", "walk_line", "worst"]
 
 ORDER = ("REFUTED", "INCONCLUSIVE", "VALIDATED")
 
@@ -28,6 +28,8 @@ class Row(TypedDict):
     low: float | None
     high: float | None
     n: int
+    cap: int | None
+    walk: list[float]
     more: int | None
     method: str
     alpha: float
@@ -39,10 +41,28 @@ class Row(TypedDict):
     path: str
     id: str
     attempt: int
+    stored: str
+    resume: str
+    floor: float | None
+    family: str
+    p_holds: float | None
+    p_fails: float | None
+    log_e_holds: float | None
+    log_e_fails: float | None
+    certain: bool
 
 
-def row_of(one: Concluded, nodeid: str, path: str, attempt: int) -> Row:
-    """The row of a concluded claim."""
+def row_of(one: Concluded, nodeid: str, path: str, attempt: int, *, stored: str = "", resume: str = "") -> Row:
+    """The row of a concluded claim.
+
+    Args:
+        one: plan and record.
+        nodeid: of the test.
+        path: where the record lies, as people read it.
+        attempt: from 1.
+        stored: the day on which an earlier run concluded it; empty for this one.
+        resume: the command that goes on with it, should it be undecided; empty where none does.
+    """
     plan, record = one.plan, one.record
     evidence = record.evidence[0]
     return Row(
@@ -56,6 +76,8 @@ def row_of(one: Concluded, nodeid: str, path: str, attempt: int) -> Row:
         low=evidence.ci_low,
         high=evidence.ci_high,
         n=int(evidence.detail["n_units"]),
+        cap=evidence.detail["cap"] if plan.sequential else None,
+        walk=[float(height) for height in evidence.detail.get("path", ())],
         more=evidence.detail["more_units_would_decide"],
         method=f"{evidence.detail['method']} ({evidence.detail['guarantee']})",
         alpha=float(plan.settings.alpha),
@@ -67,6 +89,15 @@ def row_of(one: Concluded, nodeid: str, path: str, attempt: int) -> Row:
         path=visible(path),
         id=one.proof_id,
         attempt=attempt,
+        stored=stored,
+        floor=evidence.detail["noise_floor"],
+        family=visible(plan.settings.multiplicity),
+        p_holds=evidence.detail["p_claim_fails"],
+        p_fails=evidence.detail["p_claim_holds"],
+        log_e_holds=evidence.detail.get("log_e_low" if plan.bar.upward else "log_e_high"),
+        log_e_fails=evidence.detail.get("log_e_high" if plan.bar.upward else "log_e_low"),
+        certain=evidence.detail["guarantee"] == "deterministic" or plan.settings.census,
+        resume=resume if plan.sequential and plan.settings.boundaries == "ville" else "",
     )
 
 
@@ -77,21 +108,43 @@ def worst(rows: list[Row]) -> str:
 
 
 def measured(row: Row) -> str:
-    """Statistic, estimate, interval, bound and number of units, on one line.
+    """Statistic, estimate, interval, bound and number of units of the budget, on one line.
 
-    >>> row = dict(statistic="rate(wrong)", observed=0.3, low=0.2, high=None, comparator="<=", bound=0.1, n=40)
+    >>> row = dict(statistic="rate(wrong)", observed=0.3, low=0.2, high=None, comparator="<=", bound=0.1, n=40, cap=600)
     >>> measured(row)
-    'rate(wrong) 0.3 [0.2, inf] <= 0.1  n=40'
+    'rate(wrong) 0.3 [0.2, inf] <= 0.1  n=40 of 600'
     """
-    bound = f"{row['comparator']} {row['bound']:g}"
+    bound, n = f"{row['comparator']} {row['bound']:g}", f"n={row['n']}"
+    if row["cap"] is not None:
+        n += f" of {row['cap']}"
     if row["observed"] is None:
-        return f"{row['statistic']} undefined, {bound}  n={row['n']}"
+        return f"{row['statistic']} undefined, {bound}  {n}"
     interval = ""
     if row["low"] is not None or row["high"] is not None:
         low = "-inf" if row["low"] is None else f"{row['low']:.3g}"
         high = "inf" if row["high"] is None else f"{row['high']:.3g}"
         interval = f" [{low}, {high}]"
-    return f"{row['statistic']} {row['observed']:.3g}{interval} {bound}  n={row['n']}"
+    return f"{row['statistic']} {row['observed']:.3g}{interval} {bound}  {n}"
+
+
+def saved(row: Row) -> int:
+    """Units of the budget that were not needed; 0 where the claim is undecided or has no budget."""
+    if row["cap"] is None or row["verdict"] == "INCONCLUSIVE":
+        return 0
+    return max(0, row["cap"] - row["n"])
+
+
+def walk_line(row: Row, bars: str = "▁▂▃▄▅▆▇█") -> str:
+    """How the evidence went from the first unit on: the lowest bar is REFUTED, the highest VALIDATED.
+
+    >>> walk_line(dict(walk=[0.0, 0.3, -0.2, 0.6, 1.0]), "_.-=+*%#")
+    'REFUTED _ +*=%# # VALIDATED'
+    """
+    if not row["walk"]:
+        return ""
+    top = len(bars) - 1
+    path = "".join(bars[round(0.5 * (height + 1.0) * top)] for height in row["walk"])
+    return f"REFUTED {bars[0]} {path} {bars[-1]} VALIDATED"
 
 
 def failure_block(row: Row) -> str:
@@ -106,6 +159,7 @@ def failure_block(row: Row) -> str:
         "more": f"about {row['more']} more units would decide"
         if row["more"] and row["verdict"] == "INCONCLUSIVE"
         else "",
+        "go on with": row["resume"] if row["verdict"] == "INCONCLUSIVE" else "",
         "record": row["path"],
     }
     lines = [

@@ -8,8 +8,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ophamin.core.environment import ophamin_version
-from ophamin.measuring.plan import DEFAULT_ALPHA, DEFAULT_BETA
-from ophamin.plugin.rows import ORDER, Row, measured
+from ophamin.measuring.settings import DEFAULT_ALPHA, DEFAULT_BETA
+from ophamin.plugin.rows import ORDER, Row, measured, saved, walk_line
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -20,6 +20,7 @@ __all__ = ["Summary"]
 
 COLOURS = {"VALIDATED": "green", "REFUTED": "red", "INCONCLUSIVE": "yellow"}
 INDENT = " " * 14
+UNICODE_BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-=+*%#"
 MOST_VALIDATED = 25
 """More validated claims than this are counted, and shown with -v."""
 
@@ -35,7 +36,12 @@ class Summary:
         gate = ", ".join(sorted(options.gate)) or "nothing"
         where = self._docket.shown_path(options.folder)
         rates = f"alpha={DEFAULT_ALPHA:g}, beta={DEFAULT_BETA:g} unless declared"
-        return [f"ophamin {ophamin_version()}: {rates}; fails on {gate}", f"records: {where} (unsigned)"]
+        lines = [f"ophamin {ophamin_version()}: {rates}; fails on {gate}", f"records: {where} (unsigned)"]
+        if self._docket.floors is not None:
+            lines += [f"noise floors: {problem}" for problem in self._docket.floors.problems]
+        if self._docket.book.off:
+            return [*lines, f"ledger: off, {self._docket.book.off}"]
+        return [*lines, f"ledger: {self._docket.shown_path(options.ledger)} (verdicts of this commit stand)"]
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         for problem in self._docket.unwritten:
@@ -53,8 +59,26 @@ class Summary:
                 _write_row(terminalreporter, row, verbose=verbose)
         if hidden:
             terminalreporter.write_line(f"{hidden} VALIDATED, shown with -v")
+        self._write_families(terminalreporter, rows)
         for line in textwrap.wrap(self._count(rows), _width(terminalreporter), subsequent_indent=INDENT):
             terminalreporter.write_line(line)
+
+    def _write_families(self, terminal: TerminalReporter, rows: list[Row]) -> None:
+        if not any(row["family"] for row in rows):
+            return
+        from ophamin.plugin.families import family_reports
+
+        for name, report in family_reports(rows).items():
+            terminal.write_line(f"family {name}: {report.count} claims corrected together")
+            told = [
+                f"{one.outcome} {'stands' if one.stands else 'falls'}: {one.name}: {one.words}"
+                for one in report.members
+            ]
+            for text in [*told, *report.notes]:
+                for line in textwrap.wrap(text, _width(terminal), initial_indent="  ", subsequent_indent="    "):
+                    terminal.write_line(line)
+        if corrected := self._docket.corrected():
+            terminal.write_line(f"not blocking, since no refutation stands after correction: {len(corrected)}")
 
     def _count(self, rows: list[Row]) -> str:
         counts = Counter(row["verdict"] for row in rows)
@@ -68,13 +92,30 @@ def _write_row(terminal: TerminalReporter, row: Row, *, verbose: bool) -> None:
     """Verdict and numbers on one line; below it why it is undecided, the test, and how to find the record."""
     width = _width(terminal) - len(INDENT)
     attempt = f" (attempt {row['attempt']})" if row["attempt"] > 1 else ""
-    told = textwrap.wrap(measured(row) + attempt, width)
+    spared = f", {saved(row)} saved" if saved(row) and not row["stored"] else ""
+    stored = f" (stored {row['stored']})" if row["stored"] else ""
+    told = textwrap.wrap(measured(row) + spared + attempt + stored, width)
     if row["verdict"] == "INCONCLUSIVE":
         more = f"; about {row['more']} more units would decide" if row["more"] else ""
         told += textwrap.wrap(f"{row['reason']}{more}", width)
+        if row["resume"]:
+            told += [f"go on: {row['resume']}"]
+    if verbose and row["floor"] is not None:
+        told.append(f"noise floor {row['floor']:.3g}: two runs of the same system differ by up to that (A/A)")
+    if verbose and (walked := walk_line(row, _bars(terminal))):
+        told.append(walked)
     told += [row["nodeid"], row["path"]] if verbose else [_shortened(f"{row['id'][:12]} {row['nodeid']}", width)]
     terminal.write(f"{row['verdict']:<14}", **{COLOURS[row["verdict"]]: True, "bold": True})
     terminal.write_line(f"\n{INDENT}".join(told))
+
+
+def _bars(terminal: TerminalReporter) -> str:
+    """Eight heights; plain characters where the terminal's encoding has no others."""
+    try:
+        UNICODE_BARS.encode(getattr(terminal._tw._file, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return PLAIN_BARS
+    return UNICODE_BARS
 
 
 def _width(terminal: TerminalReporter) -> int:

@@ -9,20 +9,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from _pytest.outcomes import Failed, Skipped  # pytest.fail.Exception and pytest.skip.Exception, with their types
 
 from ophamin.errors import Inconclusive, RecordWriteError, Refuted
-from ophamin.plugin.collection import SCRIPT, compile_script, declaration_on
-from ophamin.plugin.docket import ROWS, TRIAL
+from ophamin.plugin.collection import SCRIPT, compile_script
+from ophamin.plugin.docket import ROWS, TRIAL, declaration_on
 from ophamin.plugin.rows import Row, failure_block, measured, worst
 
 if TYPE_CHECKING:
+    from ophamin.measuring.trial import Trial
     from ophamin.plugin.docket import Docket
 
 __all__ = ["Verdicts"]
+
+STANDS = pytest.StashKey[bool]()
+"""Set on an item whose claims an earlier run of this commit concluded: its body need not run."""
 
 PROPERTY = "ophamin."
 """What the names of all properties begin with that this plugin gives to a test."""
@@ -74,16 +80,23 @@ for _outcome, _shown in (
 
 
 class Verdicts:
-    """Hooks round one item."""
+    """Hooks round one item.
 
-    def __init__(self, docket: Docket) -> None:
+    Args:
+        docket: of the session.
+        tries: conclude and write; a session that only plans does not.
+    """
+
+    def __init__(self, docket: Docket, *, tries: bool = True) -> None:
         self._docket = docket
+        self._tries = tries
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if TRIAL in item.stash:  # the trial of an earlier attempt
             del item.stash[TRIAL]
             item.user_properties[:] = [one for one in item.user_properties if not one[0].startswith(PROPERTY)]
+            item.stash[STANDS] = False
         if declaration_on(item) is not None:
             script = item.stash.get(SCRIPT, None) or compile_script(item, self._docket)
             self._docket.open(item, script)
@@ -91,21 +104,35 @@ class Verdicts:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         trial = item.stash.get(TRIAL, None)
-        if trial is None:
+        if trial is None or not self._tries:
             return (yield)
-        try:
-            result = yield
-        except BaseException as error:
-            self._docket.conclude(item, trial, broken=_broken(error))
-            self._publish(item)
-            raise
-        concluded = self._docket.conclude(item, trial)
+        with ExitStack() as held:
+            try:
+                item.stash[STANDS] = self._standing(item, trial, held)
+                result = yield
+            except BaseException as error:
+                self._docket.conclude(item, trial, broken=_broken(error))
+                self._publish(item)
+                raise
+            if not item.stash[STANDS]:
+                self._docket.conclude(item, trial)
         self._publish(item)
-        for one in concluded:
+        for one in trial.concluded:
             if one.error is not None:
                 raise one.error
         self._raise_verdict(self._docket.first_rows(item), trial.situation.attempt)
         return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> object | None:
+        """Leave out the body of a claim that stands."""
+        return True if pyfuncitem.stash.get(STANDS, False) else None
+
+    def _standing(self, item: pytest.Item, trial: Trial, held: ExitStack) -> bool:
+        """Whether an earlier run of this commit concluded all claims; their records are then given again."""
+        stored = self._docket.book.open(trial, partial(self._docket.command, item.nodeid), held)
+        self._docket.give(item, stored)
+        return bool(stored)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -113,7 +140,7 @@ class Verdicts:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         trial = item.stash.get(TRIAL, None)
-        if trial is None:
+        if trial is None or not self._tries:
             return report
         state: Any = report  # pytest sends every attribute of a report home from a worker
         if call.when == "setup" and call.excinfo is not None and not trial.concluded:
@@ -149,7 +176,7 @@ class Verdicts:
         verdict = worst(rows)
         gate = self._docket.options.gate
         blocks = "\n".join(failure_block(row) for row in rows if row["verdict"] == verdict)
-        if rows[0]["attempt"] != attempt:
+        if rows[0]["attempt"] != attempt and not rows[0]["stored"]:
             blocks += f"\n  attempt     {rows[0]['attempt']} counts, this is {attempt}: trying again betters nothing"
         if verdict == "REFUTED" and "refuted" in gate:
             raise RefutedOutcome(blocks)

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from ophamin import claim, mean, quantile, rate, scenario
 from ophamin.errors import ClaimError
-from ophamin.measuring.scenarios.functions import declaration_of, read_docstring
+from ophamin.measuring.scenarios.functions import declaration_of
+from ophamin.measuring.scenarios.texts import read_docstring
 
 
 def body(trial):
@@ -160,7 +161,7 @@ def test_the_digest_covers_claim_settings_parameters_and_body():
 
 
 def test_a_plan_comes_back_from_its_configuration():
-    (plan,) = plans("s", mean("x", bounds=(0, 2)) >= 1, corpus="sentences", budget=7, parameters={"dose": [1, 2]})
+    (plan,) = plans("s", mean("x", bounds=(0, 2)) >= 1, corpus="sentences", budget=70, parameters={"dose": [1, 2]})
     again = type(plan).from_config(plan.config)
     assert again.digest == plan.digest
 

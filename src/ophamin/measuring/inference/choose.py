@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which rule decides a claim: from what the claim says, never from the data."""
+"""Which fixed-sample rule decides a claim: from what the claim says, never from the data.
+
+The sequential rules are chosen in `sequential`, which is imported when it is needed.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from ophamin.errors import ClaimError, nearest_name
@@ -15,7 +19,9 @@ from ophamin.measuring.inference.values import require_share, shown
 
 __all__ = ["KINDS", "METHODS", "MODELS", "choose"]
 
-KINDS: Final = ("mean", "observed", "quantile", "rate")
+KINDS: Final = (
+    "count_rate", "difference", "effect_size", "mean", "observed", "quantile", "rank_correlation", "rate",
+)  # fmt: skip
 METHODS: Final = ("auto", "exact")
 MODELS: Final = ("gaussian",)
 
@@ -29,14 +35,18 @@ def choose(
     deterministic: bool = False,
     census: bool = False,
     method: str = "auto",
+    exposure: float = 1.0,
+    sigma: float | None = None,
 ) -> Rule:
     """The rule for one claim.
 
     Args:
-        kind: ``rate``, ``mean``, ``quantile`` or ``observed``.
+        kind: one of `KINDS`.
         q: which quantile, 0 to 1, both excluded; for quantiles only.
-        bounds: the two numbers that no value can leave; for means. Other kinds leave it unused.
+        bounds: the two numbers that no value can leave; for means and differences. Other kinds leave it unused.
         model: ``gaussian``, for means without bounds. Other kinds leave it unused.
+        sigma: aims sequential tests alone; unused here.
+        exposure: of one count; for a rate of events. Other kinds leave it unused.
         deterministic: every unit repeats the same value; for ``observed`` only.
         census: the values are the whole population that the claim speaks of; not for ``observed``.
         method: ``auto`` or ``exact``; both are fixed-sample.
@@ -58,8 +68,10 @@ def choose(
             f"deterministic=True belongs to observed(...), not to a {kind}; use census=True or leave it out"
         )
     if census:
-        if kind == "observed":
-            raise ClaimError("census=True needs a rate, a mean or a quantile; use observed(..., deterministic=True)")
+        if kind not in {"rate", "mean", "quantile"}:
+            raise ClaimError(
+                f"census=True needs a rate, a mean or a quantile, not {kind}; use observed(..., deterministic=True)"
+            )
         return Census(kind, q)
     if kind == "rate":
         return BinomialRate()
@@ -67,7 +79,29 @@ def choose(
         return Quantile(q)
     if kind == "observed":
         return Deterministic() if deterministic else DeclaredInterval()
-    return _choose_mean(bounds, model)
+    if kind == "mean":
+        return _choose_mean(bounds, model)
+    return _choose_late(kind, bounds, exposure)
+
+
+def _choose_late(kind: str, bounds: tuple[float, float] | None, exposure: float) -> Rule:
+    """The rules that few claims need, imported when one does."""
+    if kind == "difference":
+        from ophamin.measuring.inference.difference import FixedPairedDifference
+
+        low, high = bounds or (math.nan, math.nan)
+        return FixedPairedDifference(low, high)
+    if kind == "count_rate":
+        from ophamin.measuring.inference.poisson import ExactPoisson
+
+        return ExactPoisson(exposure)
+    if kind == "rank_correlation":
+        from ophamin.measuring.inference.kendall import KendallTau
+
+        return KendallTau(BinomialRate())
+    from ophamin.measuring.inference.effect import EffectSprt
+
+    return EffectSprt(0.3)  # valid at any n, so at the fixed one too
 
 
 def _check_names(kind: str, model: str | None, method: str) -> None:

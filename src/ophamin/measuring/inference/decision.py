@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from ophamin.measuring.inference.bar import Bar
 
@@ -79,7 +79,7 @@ class Rule(Protocol):
     def guarantee(self) -> str:
         """What its error levels rest on; the words are those of `Decision`."""
 
-    def decide(self, values: Sequence[float], bar: Bar) -> Decision:
+    def decide(self, values: Sequence[Any], bar: Bar) -> Decision:
         """Answer from one value per evidence unit.
 
         Raises:

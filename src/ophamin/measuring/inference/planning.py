@@ -31,7 +31,16 @@ from ophamin.measuring.inference.special import betaincinv, binomial_sf
 from ophamin.measuring.inference.sprt import Sprt, TwoSprt
 from ophamin.measuring.inference.values import shown
 
-__all__ = ["LARGEST_EXACT", "METHODS", "Outlook", "PlannedRule", "RatePlan", "plan_quantile", "plan_rate"]
+__all__ = [
+    "LARGEST_EXACT",
+    "METHODS",
+    "Outlook",
+    "PlannedRule",
+    "RatePlan",
+    "plan_quantile",
+    "plan_rate",
+    "reach_of_sample",
+]
 
 LARGEST_EXACT: Final = 60_000_000
 _COUNTS_PER_MIXTURE: Final = 2000  # two integrals take as long as this many counts
@@ -193,6 +202,25 @@ def plan_quantile(
     )
 
 
+def reach_of_sample(bar: Bar, n: int) -> float | None:
+    """The smallest distance from the bar, on the side where a claim on a rate holds, that ``n`` units can tell.
+
+    Returns:
+        The distance at which the fixed-sample test at alpha misses with probability beta, by inverting both of its
+        tails; None where no rate is far enough.
+
+    Example:
+        >>> round(reach_of_sample(Bar(">=", 0.9), 298), 4)
+        0.0495
+    """
+    share = bar.value if bar.upward else 1.0 - bar.value
+    critical = bisect_left(range(n + 1), True, key=lambda c: binomial_sf(c, n, share) <= bar.alpha)
+    if critical > n:
+        return None
+    # a hair more, so that rounding does not ask for one unit too many
+    return (betaincinv(critical, n - critical + 1, bar.beta, upper=True) - share) * (1.0 + 1e-9)
+
+
 def _rule(
     mde: float | None, design: str, margin: float | tuple[float, float] | None, method: str, batch: int
 ) -> PlannedRule:
@@ -266,23 +294,22 @@ def _truths(
     walk: Walk, bar: Bar, pairs: tuple[tuple[float, float], tuple[float, float]]
 ) -> tuple[Outlook, Outlook, Outlook]:
     low, high = min(map(min, pairs)), max(map(max, pairs))
-    ends = follow(walk, 0.5 * (low + high) if pairs[0] == pairs[1] else bar.value)
+    reference = 0.5 * (low + high) if pairs[0] == pairs[1] else bar.value
+    ends = follow(walk, reference, truths=(low, high))
     return _outlook(ends, low, bar), _outlook(ends, bar.value, bar), _outlook(ends, high, bar)
 
 
 def _outlook(ends: Ends, truth: float, bar: Bar) -> Outlook:
     there = ends.at(truth)
     validated, refuted = (there.above, there.below) if bar.upward else (there.below, there.above)
-    return Outlook(truth, validated, refuted, there.undecided, there.expected_n, ends.quantile(truth, 0.95))
+    return Outlook(truth, validated, refuted, there.undecided, there.expected_n, there.n95)
 
 
 def _achievable_mde(bar: Bar, cap: int, mde: float | None) -> tuple[float | None, tuple[str, ...]]:
-    """The distance that a fixed sample of half the cap tells from the bar, by inverting both of its tails."""
+    """The distance that a fixed sample of half the cap tells from the bar."""
     if mde is None:
         return None, ("an acceptance design has a margin and no mde",)
-    n, share = cap // 2, bar.value if bar.upward else 1.0 - bar.value
-    critical = bisect_left(range(n + 1), True, key=lambda c: binomial_sf(c, n, share) <= bar.alpha)
-    if critical > n:
-        return None, (f"a sample of half the cap, {n} units, cannot say VALIDATED at any rate",)
-    # a hair more, so that rounding does not ask for one unit too many
-    return (betaincinv(critical, n - critical + 1, bar.beta, upper=True) - share) * (1.0 + 1e-9), ()
+    distance = reach_of_sample(bar, cap // 2)
+    if distance is None:
+        return None, (f"a sample of half the cap, {cap // 2} units, cannot say VALIDATED at any rate",)
+    return distance, ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from ophamin.errors import ClaimError
 from ophamin.measuring.inference.bar import Bar
@@ -31,6 +31,9 @@ __all__ = [
 
 GUARD: Final = 1e-12
 """A boundary counts as reached only this far (in log) beyond it, so that rounding never decides."""
+
+PATH_POINTS: Final = 40
+"""About as many points of a walk are kept for people to look at."""
 
 Answer: TypeAlias = "float | Callable[[Sequence[float]], float | None] | None"
 """A number, or a function of the values that were used (those up to the decision) that gives it."""
@@ -165,7 +168,7 @@ class SequentialRule(Protocol):
             ClaimError: where the bar does not fit the statistic.
         """
 
-    def decide(self, values: Sequence[float], bar: Bar) -> Decision:
+    def decide(self, values: Sequence[Any], bar: Bar) -> Decision:
         """Walk over the values in their order; undecided where no boundary was reached."""
 
     def smallest_n(self, bar: Bar) -> tuple[int | None, int | None]:
@@ -224,13 +227,26 @@ def decide_by_walk(
         or where the estimate lies on the wrong side of the outcome.
     """
     walk = rule.start(bar)
-    for value in values:
-        walk.update(value)
+    path = _walked(walk, values, bar)
     used = values[: walk.used]
     said = _resolve(estimate, used)
     looked = values[: walk.looked]
     bounds = agree_with_walk(walk, _resolve(low, looked), _resolve(high, looked), *(nulls or (bar.value, bar.value)))
-    return _ended(rule, walk, bar, said, bounds, detail(used) if callable(detail) else detail, more or further_units)
+    told = {**(detail(used) if callable(detail) else detail), "path": path}
+    return _ended(rule, walk, bar, said, bounds, told, more or further_units)
+
+
+def _walked(walk: Walk, values: Sequence[float], bar: Bar) -> list[float]:
+    """Walk over the values; where it stood at some evenly spaced units, from -1 (REFUTED) to 1 (VALIDATED)."""
+    step, path = max(1, -(-len(values) // PATH_POINTS)), []
+    for n, value in enumerate(values, 1):
+        open_still = walk.side is None
+        walk.update(value)
+        if open_still and (n % step == 0 or walk.side is not None):
+            above, below = walk.log_low / walk.accept, walk.log_high / walk.reject
+            height = min(1.0, max(0.0, above)) if above >= below else -min(1.0, max(0.0, below))
+            path.append(round(height if bar.upward else -height, 3))
+    return path
 
 
 def agree_with_walk(

@@ -14,14 +14,22 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import Final
 
 from ophamin.errors import ClaimError
 from ophamin.measuring.inference.bar import Bar
 from ophamin.measuring.inference.process import GUARD, Walk, ville
 from ophamin.measuring.inference.rate_walk import count_processes
-from ophamin.measuring.inference.special import binomial_cdf, binomial_sf
+from ophamin.measuring.inference.recursion_band import (
+    LARGEST,
+    Characteristics,
+    Law,
+    Places,
+    absorb,
+    characteristics,
+    quantile,
+)
+from ophamin.measuring.inference.recursion_fixed import FixedPlan, fixed_plan, wald_bound
 from ophamin.measuring.inference.sprt import Sprt, TwoSprt
 
 __all__ = [
@@ -30,34 +38,16 @@ __all__ = [
     "FixedPlan",
     "calibrate",
     "counts_to_follow",
+    "edges_of",
     "fixed_plan",
     "follow",
     "wald_bound",
 ]
 
-LARGEST: Final = 20_000_000
-LARGEST_PLAN: Final = 10_000_000
 _CLOSE: Final = 0.9992
 _FINE: Final = 1e-4
-
-
-@dataclass(frozen=True, slots=True)
-class Characteristics:
-    """What a walk does at one true rate.
-
-    Attributes:
-        truth: the true rate.
-        above: probability that it ends above the bar.
-        below: probability that it ends below the bar.
-        undecided: probability that it is open at the cap.
-        expected_n: expected number of units, the cap counted for an open walk.
-    """
-
-    truth: float
-    above: float
-    below: float
-    undecided: float
-    expected_n: float
+_ERROR_BITS: Final = 40  # 1e-12
+_LONGEST: Final = 1 << 16  # a walk without a cap is taken to last this long
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +60,7 @@ class Ends:
         successes: count of successes at each end.
         sides: 1 for above, -1 for below, 0 for open at the cap.
         chances: probability of each end under the reference.
+        truths: the lowest and the highest rate that may be asked.
     """
 
     reference: float
@@ -77,108 +68,97 @@ class Ends:
     successes: Sequence[int]
     sides: Sequence[int]
     chances: Sequence[float]
+    truths: tuple[float, float] = (0.0, 1.0)
 
     def at(self, truth: float) -> Characteristics:
         """The operating characteristics at one true rate, 0 to 1.
 
+        Raises:
+            ValueError: where the truth lies outside ``truths``.
+
         Example:
             >>> walk = Sprt(mde=0.1, cap=536).start(Bar(">=", 0.5))
             >>> there = follow(walk, 0.5).at(0.6)
-            >>> round(there.above, 3), round(there.undecided, 3), round(there.expected_n)
-            (0.983, 0.017, 150)
+            >>> round(there.above, 3), round(there.undecided, 3), round(there.expected_n), there.n95
+            (0.983, 0.017, 150, 391)
         """
-        weighted = self.weighted(truth)
-        above = math.fsum(chance for chance, side in zip(weighted, self.sides, strict=True) if side > 0)
-        below = math.fsum(chance for chance, side in zip(weighted, self.sides, strict=True) if side < 0)
-        undecided = math.fsum(chance for chance, side in zip(weighted, self.sides, strict=True) if side == 0)
-        expected = math.fsum(map(float.__mul__, weighted, map(float, self.units)))
-        return Characteristics(truth, above, below, undecided, expected)
+        return characteristics(truth, self._places(), self.weighted(truth))
 
     def quantile(self, truth: float, share: float) -> int:
         """The smallest n by which a share of the walks has ended, the cap counted as an end."""
-        ended = 0.0
-        for n, chance in zip(self.units, self.weighted(truth), strict=True):
-            ended += chance
-            if ended >= share:
-                return n
-        return self.units[-1]
+        return quantile(self.units, self.weighted(truth), share)
 
     def weighted(self, truth: float) -> list[float]:
         """Probability of each end at one true rate.
 
         Raises:
-            ValueError: where the truth lies outside 0 to 1.
+            ValueError: where the truth lies outside ``truths``.
         """
-        if not 0.0 <= truth <= 1.0:
-            raise ValueError(f"the truth is {truth!r}; a rate lies within 0 and 1")
+        if not self.truths[0] <= truth <= self.truths[1]:
+            raise ValueError(
+                f"the truth is {truth!r}; a rate lies within 0 and 1, and these ends were followed for rates from "
+                f"{self.truths[0]!r} to {self.truths[1]!r}"
+            )
         ends = zip(self.units, self.successes, self.chances, strict=True)
         if truth == 0.0:
             return [chance * (1.0 - self.reference) ** -n if k == 0 else 0.0 for n, k, chance in ends]
         if truth == 1.0:
             return [chance * self.reference**-n if k == n else 0.0 for n, k, chance in ends]
-        up = math.log(truth / self.reference)
-        down = math.log1p((self.reference - truth) / (1.0 - self.reference))
-        # an end that even the reference never reaches has no share at any truth worth asking for
-        return [chance * math.exp(min(700.0, k * up + (n - k) * down)) for n, k, chance in ends]
+        up, down = _tilts(truth, self.reference)
+        return self._places().tilted(up - down, down)
+
+    def _places(self) -> Places:
+        return Places(self.units, self.successes, self.sides, self.chances)
 
 
-@dataclass(frozen=True, slots=True)
-class FixedPlan:
-    """The smallest fixed sample that tells two rates apart, by exact binomial tails.
-
-    Attributes:
-        n: number of units.
-        critical: smallest count of successes that speaks for the higher rate.
-        alpha: probability of that count or more at the lower rate.
-        beta: probability of a smaller count at the higher rate.
-    """
-
-    n: int
-    critical: int
-    alpha: float
-    beta: float
-
-
-def follow(walk: Walk, reference: float, *, negligible: float = 1e-16) -> Ends:
+def follow(walk: Walk, reference: float, *, truths: tuple[float, float] = (0.0, 1.0)) -> Ends:
     """Follow a fresh walk over 0/1 units to every place where it can end.
+
+    Every probability at a truth within ``truths`` is a lower bound that is off by less than 1e-12, plus what the
+    chances of one double hold. Truths near the reference need fewer digits and take less than half the time.
 
     Args:
         walk: its boundaries, look schedule and cap; it is read, not moved.
-        reference: a rate between 0 and 1, both excluded; best where the walk lasts longest.
-        negligible: without a cap the recursion stops where less than this is left.
+        reference: a rate between 0 and 1, both excluded; best where the walk lasts longest. It is moved to a binary
+            fraction nearby.
+        truths: the lowest and the highest rate that will be asked.
 
     Raises:
-        ClaimError: where the walk is not one over 0/1 units, or has no cap and is not over after 2e7 counts.
+        ClaimError: where the walk is not one over 0/1 units, or has no cap and is not over after 6e7 counts.
+    """
+    bits = _fraction_bits(walk.cap or _LONGEST, reference)
+    successes = min(max(1, round(math.ldexp(reference, bits))), (1 << bits) - 1)
+    reference = math.ldexp(successes, -bits)
+    law = Law(((1 << bits) - successes, successes), bits)
+    places = absorb(law, edges_of(walk), kept=_bits_to_keep(walk, reference, truths), every=walk.every, cap=walk.cap)
+    return Ends(reference, places.units, places.counts, places.sides, places.chances, truths)
+
+
+def edges_of(walk: Walk) -> Callable[[int], tuple[int, int]]:
+    """For growing looks n: the smallest count of successes that ends a walk above, the largest that ends it below.
+
+    Raises:
+        ClaimError: where the walk is not one over 0/1 units.
+
+    Example:
+        >>> edges = edges_of(Sprt(mde=0.1).start(Bar(">=", 0.5)))
+        >>> edges(16), edges(17), edges(30)
+        ((17, -1), (17, 0), (24, 6))
     """
     low, high = count_processes(walk)
+    low_at, high_at = low.at, high.at
     accept, reject = walk.accept + GUARD, walk.reject + GUARD
-    ends: list[tuple[int, int, int, float]] = []
-    every, ratio, scale, seen = walk.every, 1.0 / reference - 1.0, 1.0, 0
-    chances, base, upper, lower = [1.0], 0, 0, -1
-    for n in count(1) if walk.cap is None else range(1, walk.cap + 1):
-        chances, scale = _stepped(chances, scale, ratio, reference)
-        if every > 1 and n % every and n != walk.cap:
-            continue
-        while upper <= n and low.at(upper, n - upper) < accept:
+    upper, lower = 0, -1
+
+    def edges(n: int) -> tuple[int, int]:
+        nonlocal upper, lower
+        while upper <= n and low_at(upper, n - upper) < accept:
             upper += 1
-        while lower < n and high.at(lower + 1, n - lower - 1) >= reject:
+        while lower < n and high_at(lower + 1, n - lower - 1) >= reject:
             lower += 1
-        top, bottom = (upper, lower) if lower < upper else _part(walk, n, upper, lower)
-        over = range(base + len(chances) - 1, max(top, base) - 1, -1)
-        ends.extend((n, k, 1, chances.pop() * scale) for k in over)
-        if base <= bottom:
-            stop = min(bottom + 1, base + len(chances))
-            ends.extend((n, k, -1, chances[k - base] * scale) for k in range(base, stop))
-            del chances[: stop - base]
-            base = bottom + 1
-        if not chances or (walk.cap is None and sum(chances) * scale < negligible):
-            break
-        seen += len(chances)
-        if walk.cap is None and seen > LARGEST:
-            raise ClaimError(f"the walk is still open after {n} units and has no cap; give cap")
-    else:
-        ends.extend((n, k, 0, chance * scale) for k, chance in enumerate(chances, base))
-    return Ends(reference, *zip(*ends, strict=True))
+        return (upper, lower) if lower < upper else _part(walk, n, upper, lower)
+
+    return edges
 
 
 def counts_to_follow(walk: Walk) -> int:
@@ -191,13 +171,10 @@ def counts_to_follow(walk: Walk) -> int:
         >>> counts_to_follow(Sprt(mde=0.05, cap=2000).start(Bar(">=", 0.5)))
         262000
     """
-    low, high = count_processes(walk)
     if walk.cap is None:
         raise ClaimError("the walk has no cap, so that nothing says how long it lasts; give cap")
-    n = walk.cap
-    upper = bisect_left(range(n + 1), True, key=lambda k: low.at(k, n - k) >= walk.accept)
-    lower = bisect_left(range(n + 1), True, key=lambda k: high.at(k, n - k) < walk.reject)
-    return n * max(1, upper - lower)
+    upper, lower = _edges_at(walk, walk.cap)
+    return walk.cap * max(1, upper - lower)
 
 
 def calibrate(rule: Sprt | TwoSprt, bar: Bar) -> tuple[float, float]:
@@ -223,7 +200,7 @@ def calibrate(rule: Sprt | TwoSprt, bar: Bar) -> tuple[float, float]:
 
     def ratios(pair: tuple[float, float]) -> tuple[float, float]:
         walk = replace(rule, boundaries=pair).start(bar)
-        ends = follow(walk, 0.5 * (nulls[0] + nulls[1]), negligible=1e-12)
+        ends = follow(walk, 0.5 * (nulls[0] + nulls[1]), truths=nulls)
         return ends.at(nulls[0]).above / levels[0], ends.at(nulls[1]).below / levels[1]
 
     best = pair = ville(bar)
@@ -239,72 +216,47 @@ def calibrate(rule: Sprt | TwoSprt, bar: Bar) -> tuple[float, float]:
     return best
 
 
-def fixed_plan(p0: float, p1: float, alpha: float = 0.05, beta: float = 0.05) -> FixedPlan:
-    """The smallest n, and its critical count, with error at most alpha at p0 and at most beta at p1.
+def _tilts(truth: float, reference: float) -> tuple[float, float]:
+    """Log-likelihood ratios of one success, and of one failure."""
+    return math.log(truth / reference), math.log1p((reference - truth) / (1.0 - reference))
 
-    Args:
-        p0: the lower rate, above 0.
-        p1: the higher rate, below 1.
-        alpha: bound on P(count >= critical) at p0.
-        beta: bound on P(count < critical) at p1.
 
-    Raises:
-        ClaimError: where the rates are not ordered, or lie so close that any test needs more than 1e7 units.
+def _fraction_bits(units: int, reference: float) -> int:
+    """Bits of a fraction so close to the reference that so many units hardly tell the two apart."""
+    smaller = min(reference, 1.0 - reference)
+    close = 0.5 * math.log2(units / (4.0 * reference * (1.0 - reference)))
+    return max(4, math.ceil(close), math.ceil(-math.log2(smaller)) + 1)
 
-    Example:
-        >>> plan = fixed_plan(0.10, 0.15)
-        >>> plan.n, plan.critical
-        (474, 59)
+
+def _bits_to_keep(walk: Walk, reference: float, truths: tuple[float, float]) -> int:
+    """Bits of a chance under the reference that leave an error below 1e-12 at each of the truths.
+
+    A cut loses at most one last bit, times the likelihood ratio of the truth to the reference. Along a straight
+    boundary the best log ratio is a maximum of straight lines, so that it is largest at an end: at the unbroken run
+    that decides, or at the cap.
     """
-    if not 0.0 < p0 < p1 < 1.0:
-        raise ClaimError(f"the rates are {p0!r} and {p1!r}; give 0 < p0 < p1 < 1")
-    if (least_n := max(wald_bound(p0, p1, alpha, beta))) > LARGEST_PLAN:
-        raise ClaimError(
-            f"to tell {p0!r} from {p1!r} takes {least_n:.1e} units or more, and the limit is {LARGEST_PLAN:.0e}; "
-            "give rates further apart, such as a larger mde"
-        )
-    if p0 + p1 > 1.0:
-        # few failures step through the sizes faster than many successes
-        mirrored = fixed_plan(1.0 - p1, 1.0 - p0, beta, alpha)
-        return FixedPlan(mirrored.n, mirrored.n - mirrored.critical + 1, mirrored.beta, mirrored.alpha)
-
-    def most(c: int) -> int:
-        return _last_true(lambda n: binomial_sf(c, n, p0) <= alpha, c - 1)
-
-    def least(c: int) -> int:
-        return _last_true(lambda n: binomial_cdf(c - 1, n, p1) > beta, c - 1) + 1
-
-    # the interval of sizes that suit a critical count grows with it; one too few may still hold no whole number
-    critical = _last_true(lambda c: least(c) > most(c) + 1, 0) + 1
-    while (n := least(critical)) > most(critical):
-        critical += 1
-    return FixedPlan(n, critical, binomial_sf(critical, n, p0), binomial_cdf(critical - 1, n, p1))
+    low, high = count_processes(walk)
+    limit, visits = walk.cap or _LONGEST, LARGEST
+    lowest, highest = (min(max(truth, 1e-300), 1.0 - 1e-16) for truth in truths)
+    ups = bisect_left(range(1, limit), True, key=lambda n: low.at(n, 0) >= walk.accept) + 1
+    downs = bisect_left(range(1, limit), True, key=lambda n: high.at(0, n) >= walk.reject) + 1
+    places = [(ups + walk.every, 0), (0, downs + walk.every)]
+    if walk.cap is not None:
+        top, bottom = _edges_at(walk, limit)
+        places += [(top + walk.every, limit - top), (bottom, limit - bottom + walk.every)]
+        visits = min(visits, limit * (max(top - bottom, ups + downs) + walk.every))
+    ratio = 0.0
+    for successes, failures in places:
+        up, down = _tilts(min(max(successes / (successes + failures), lowest), highest), reference)
+        ratio = max(ratio, successes * up + failures * down)
+    return visits.bit_length() + _ERROR_BITS + math.ceil(ratio / math.log(2.0))
 
 
-def wald_bound(p0: float, p1: float, alpha: float = 0.05, beta: float = 0.05) -> tuple[float, float]:
-    """The least expected n at p0 and at p1 of any test of the two with these errors (Wald and Hoeffding).
-
-    >>> [round(bound, 1) for bound in wald_bound(0.10, 0.15)]
-    [243.2, 216.6]
-    """
-    at_p0, at_p1 = _divergence(alpha, 1.0 - beta), _divergence(1.0 - beta, alpha)
-    return at_p0 / _divergence(p0, p1), at_p1 / _divergence(p1, p0)
-
-
-def _divergence(p: float, other: float) -> float:
-    return p * math.log(p / other) + (1.0 - p) * math.log((1.0 - p) / (1.0 - other))
-
-
-def _stepped(chances: list[float], scale: float, ratio: float, reference: float) -> tuple[list[float], float]:
-    """One more unit: the chances, and the factor that is left out of all of them to spare a product each."""
-    shifted = chances[1:]
-    after = [chances[0] * ratio]
-    after += [a + b * ratio for a, b in zip(chances, shifted, strict=False)]
-    after.append(chances[-1])
-    scale *= reference
-    if scale < 1e-200:
-        return [chance * scale for chance in after], 1.0
-    return after, scale
+def _edges_at(walk: Walk, n: int) -> tuple[int, int]:
+    """The counts between which a look at n leaves the walk open: the first above, the first that is open."""
+    low, high = count_processes(walk)
+    upper = bisect_left(range(n + 1), True, key=lambda k: low.at(k, n - k) >= walk.accept)
+    return upper, bisect_left(range(n + 1), True, key=lambda k: high.at(k, n - k) < walk.reject)
 
 
 def _part(walk: Walk, n: int, upper: int, lower: int) -> tuple[int, int]:
@@ -343,18 +295,3 @@ def _lowered(
         if attained[side] > _CLOSE:
             break
     return pair
-
-
-def _last_true(test: Callable[[int], bool], start: int) -> int:
-    """Largest whole number above ``start`` for which a test that turns false once is true; ``start`` for none.
-
-    ``start`` itself is never asked.
-    """
-    step = 1
-    while test(start + step):
-        step *= 2
-    low, high = start + step // 2, start + step
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if test(middle) else (low, middle)
-    return low

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from ophamin.errors import ClaimError
 
-__all__ = ["Estimator", "Expectation"]
+__all__ = ["KINDS", "Estimator", "Expectation"]
 
 OPPOSITE = {">=": "<", "<=": ">", ">": "<=", "<": ">=", "==": "!="}
 
@@ -22,7 +22,15 @@ _MEANING = {
     "mean": "the mean of {metric} over the units",
     "quantile": "the {q:g} quantile (inverted distribution function) of {metric} over the units",
     "observed": "the value observed as {metric}",
+    "difference": "the mean over pairs of {metric} where {by} is {first!r}, minus {metric} where it is {second!r}",
+    "count_rate": "events counted as {metric}, per unit of exposure ({exposure:g} for each count)",
+    "rank_correlation": "Kendall's tau between {metric} and {other} over the units",
+    "effect_size": "the mean of {metric} over its standard deviation",
 }
+
+
+KINDS = tuple(_MEANING)
+"""The statistics that a claim can be about."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,12 +38,17 @@ class Estimator:
     """A statistic of one metric; comparing it with a number gives an `Expectation`.
 
     Attributes:
-        kind: ``rate``, ``mean``, ``quantile`` or ``observed``.
+        kind: one of `KINDS`.
         metric: the key under which cycles or observations carry the value.
         q: the quantile's level, in (0, 1).
-        bounds: the smallest and largest value a mean's metric can take.
+        bounds: the smallest and largest value that the metric of a mean, or of a difference, can take.
         model: ``gaussian`` where normality is assumed instead of bounds.
+        sigma: a guess of the standard deviation under that model; it only aims a sequential test.
         deterministic: the same on every run, so that one value decides.
+        arms: the two arms of a difference: the first minus the second.
+        by: the key that names the arm of a row.
+        other: the second key of a rank correlation.
+        exposure: of one count, in the unit that the rate is per.
         units: of the metric, for people.
     """
 
@@ -44,7 +57,12 @@ class Estimator:
     q: float | None = None
     bounds: tuple[float, float] | None = None
     model: str | None = None
+    sigma: float | None = None
     deterministic: bool = False
+    arms: tuple[str, str] | None = None
+    by: str = "arm"
+    other: str = ""
+    exposure: float = 1.0
     units: str = ""
 
     def __post_init__(self) -> None:
@@ -58,12 +76,20 @@ class Estimator:
         """The statistic as text, such as ``quantile(wall_time_s, 0.95)``."""
         if self.kind == "quantile":
             return f"median({self.metric})" if self.q == 0.5 else f"quantile({self.metric}, {self.q:g})"
+        if self.arms is not None:
+            return f"difference({self.metric}, {self.arms[0]} - {self.arms[1]})"
+        if self.other:
+            return f"{self.kind}({self.metric}, {self.other})"
         return f"{self.kind}({self.metric})"
 
     @property
     def meaning(self) -> str:
         """What is computed, in words."""
-        return _MEANING[self.kind].format(metric=self.metric, q=self.q)
+        first, second = self.arms or ("", "")
+        return _MEANING[self.kind].format(
+            metric=self.metric, q=self.q, by=self.by, first=first, second=second, other=self.other,
+            exposure=self.exposure,
+        )  # fmt: skip
 
     def between(self, low: float, high: float) -> tuple[Expectation, Expectation]:
         """Two claims, both needed: at least ``low`` and at most ``high``.

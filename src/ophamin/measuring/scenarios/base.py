@@ -19,8 +19,11 @@ from ophamin.core.signing import DEFAULT_SIGN_KEY
 from ophamin.core.source import source_digest
 from ophamin.errors import ClaimError, OphaminError
 from ophamin.measuring.conduct import as_system, run_script
-from ophamin.measuring.plan import Metadata, Plan, ScenarioScore, Script, Settings
-from ophamin.measuring.scenarios.functions import ATTRIBUTE, plain_parameter
+from ophamin.measuring.plan import Metadata, Plan
+from ophamin.measuring.scenarios.functions import ATTRIBUTE
+from ophamin.measuring.scenarios.texts import plain_parameter
+from ophamin.measuring.script import ScenarioScore, Script
+from ophamin.measuring.settings import Settings
 from ophamin.measuring.tier import Tier
 from ophamin.protocols import ScenarioProtocol
 

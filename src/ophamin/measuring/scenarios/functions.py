@@ -8,21 +8,21 @@ and an editor's view of it are untouched. Imports nothing beyond the standard li
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ophamin.core.canonical import MAX_SAFE_INTEGER
 from ophamin.errors import ClaimError, nearest_name
 from ophamin.measuring.metrics.estimators import Estimator, Expectation
+from ophamin.measuring.scenarios.texts import plain_parameter, read_docstring
 from ophamin.measuring.tier import Tier
 
 if TYPE_CHECKING:
-    from ophamin.measuring.plan import Metadata, Plan, Script, Settings
+    from ophamin.measuring.plan import Metadata, Plan
     from ophamin.measuring.proof.record import Claim
+    from ophamin.measuring.script import Script
+    from ophamin.measuring.settings import Settings
     from ophamin.protocols import Pillar
     from ophamin.seeing.corpus.base import Corpus
 
@@ -38,17 +38,24 @@ Bound = Expectation | tuple[Expectation, ...] | Callable[..., Expectation | tupl
 _SETTINGS = frozenset(
     (
         "alpha",
+        "batch",
         "beta",
-        "method",
+        "boundaries",
         "budget",
-        "min_samples",
-        "unit",
-        "errors",
-        "error_budget",
-        "max_seconds",
-        "order",
-        "load",
         "census",
+        "design",
+        "error_budget",
+        "errors",
+        "load",
+        "margin",
+        "max_seconds",
+        "mde",
+        "method",
+        "min_samples",
+        "multiplicity",
+        "order",
+        "power",
+        "unit",
     )
 )
 
@@ -82,8 +89,9 @@ def scenario(
         pillars: statistical methods that read the finished run and add evidence.
         bounds: smallest and largest value of the metric of ``mean``, where the estimator does not say.
         model: ``"gaussian"``, where the estimator does not say.
-        settings: ``alpha beta method budget min_samples unit errors error_budget max_seconds order load census``;
-            see `ophamin.measuring.plan.Settings`.
+        settings: ``alpha beta method mde design margin budget batch boundaries min_samples unit errors error_budget
+            max_seconds order load census multiplicity``, see `ophamin.measuring.settings.Settings`; ``power`` is
+            1 - beta.
 
     Raises:
         ClaimError: the claim cannot be tried as declared; the message says what to write instead.
@@ -103,6 +111,8 @@ def scenario(
     if unknown:
         raise ClaimError(f"@scenario does not take {unknown[0]!r}; {nearest_name(unknown[0], _SETTINGS)}")
     _check_words(statement, expectations)
+    if "power" in settings:
+        settings["beta"] = _beta_of(settings.pop("power"), settings)
     declaration = Declaration(
         statement=statement,
         expectations=expectations,
@@ -130,6 +140,14 @@ def scenario(
         return function
 
     return attach
+
+
+def _beta_of(power: Any, settings: Mapping[str, Any]) -> float:
+    if "beta" in settings:
+        raise ClaimError("give beta= or power=, not both; power is 1 - beta")
+    if isinstance(power, bool) or not isinstance(power, (int, float)) or not 0.5 <= power < 1:
+        raise ClaimError(f"power is 1 - beta, from 0.5 up to but not 1; got {power!r}; 0.95 is usual")
+    return round(1.0 - power, 12)
 
 
 def declaration_of(function: Any) -> Declaration:
@@ -205,7 +223,8 @@ class Declaration:
             ValueError: unknown corpus or pillar; the nearest name is suggested.
         """
         from ophamin.measuring.pillars.base import resolve_pillars
-        from ophamin.measuring.plan import Script, Settings
+        from ophamin.measuring.script import Script
+        from ophamin.measuring.settings import Settings
 
         values = dict(parameters or {})
         metadata = self._metadata(function, name)
@@ -285,6 +304,7 @@ class Declaration:
             units=estimator.units,
             options=self._options(estimator),
             settings=settings,
+            sequential=_is_sequential(estimator, settings, function),
             corpus=selection,
             parameters=parameters,
             pillars=tuple(pillar.pillar_name for pillar in pillars),
@@ -292,37 +312,32 @@ class Declaration:
         )
 
     def _options(self, estimator: Estimator) -> dict[str, Any]:
-        options: dict[str, Any] = {}
-        if estimator.kind == "quantile":
-            options["q"] = estimator.q
-        elif estimator.kind == "mean":
+        """What the estimator needs besides its metric, by kind."""
+        if estimator.kind == "mean":
             bounds = estimator.bounds or self.bounds
-            options["bounds"] = None if bounds is None else (float(bounds[0]), float(bounds[1]))
-            options["model"] = estimator.model or self.model
-        elif estimator.kind == "observed":
-            options["deterministic"] = estimator.deterministic
-        return options
+            return {
+                "bounds": None if bounds is None else (float(bounds[0]), float(bounds[1])),
+                "model": estimator.model or self.model,
+                "sigma": estimator.sigma,
+            }
+        wanted = {
+            "quantile": ("q",),
+            "observed": ("deterministic",),
+            "difference": ("bounds", "arms", "by"),
+            "count_rate": ("exposure",),
+            "rank_correlation": ("other",),
+        }
+        return {name: getattr(estimator, name) for name in wanted.get(estimator.kind, ())}
 
 
-def read_docstring(function: Callable[..., Any]) -> tuple[str, str, str, str]:
-    r"""Goal, explanation, method and falsification consequence from a docstring.
-
-    The first line is the goal; sections that begin with ``Method:`` or ``If refuted:`` are what they say; the rest
-    is the explanation.
-
-    >>> def test(): '''Does it hold?\n\nSince it matters.\n\nIf refuted: the gate is not safe.'''
-    >>> read_docstring(test)
-    ('Does it hold?', 'Since it matters.', '', 'the gate is not safe.')
-    """
-    text = inspect.getdoc(function) or ""
-    goal, _, rest = text.partition("\n")
-    parts = re.split(r"(?m)^(Method|If refuted):[ \t]*", rest)
-    sections = dict(zip(parts[1::2], (_one_paragraph(part) for part in parts[2::2]), strict=True))
-    return goal.strip(), _one_paragraph(parts[0]), sections.get("Method", ""), sections.get("If refuted", "")
-
-
-def _one_paragraph(text: str) -> str:
-    return " ".join(text.split())
+def _is_sequential(estimator: Estimator, settings: Settings, function: Callable[..., Any]) -> bool:
+    """Whether a claim is looked at while its units come: a sequential method by name, or by what was declared."""
+    if settings.method != "auto":
+        return settings.method != "exact"
+    if settings.census or estimator.kind == "observed":
+        return False
+    asked = settings.mde is not None or settings.budget is not None or settings.design == "acceptance"
+    return asked or "stream" in inspect.signature(function).parameters
 
 
 def _check_words(statement: Any, expectations: tuple[Any, ...]) -> None:
@@ -370,20 +385,3 @@ def _with_parameters(function: Callable[..., Any], values: Mapping[str, Any]) ->
             f"a claim asks for {missing[0]!r}, which is no parameter of the test; {nearest_name(missing[0], values)}"
         )
     return function(**{name: values[name] for name in wanted})
-
-
-def plain_parameter(value: Any, redact: Callable[[str], str] = str) -> Any:
-    """A parameter as the record can hold it; objects are named by their type, since their repr holds addresses."""
-    if isinstance(value, Enum):
-        return f"{type(value).__qualname__}.{value.name}"
-    if isinstance(value, (int, float)) and not -MAX_SAFE_INTEGER <= value <= MAX_SAFE_INTEGER:
-        return str(value)  # also what is not finite
-    if value is None or isinstance(value, (bool, int, float)):
-        return value
-    if isinstance(value, (str, PurePath)):
-        return redact(str(value))
-    if isinstance(value, (list, tuple)):
-        return [plain_parameter(part, redact) for part in value]
-    if isinstance(value, dict):
-        return {redact(str(key)): plain_parameter(part, redact) for key, part in value.items()}
-    return getattr(value, "__qualname__", None) or f"<{type(value).__qualname__}>"
