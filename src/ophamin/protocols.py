@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The four plug-in contracts: a system under test, a corpus, a pillar, a scenario.
+"""The plug-in contracts: a system under test, a corpus, a pillar, a scenario, an auditor, a renderer.
 
 A plug-in satisfies a contract by having its members; no inheritance is needed. The contracts are checked when a
 plug-in is registered, and `ophamin.checks` tries their behaviour.
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ophamin.core.evidence import PillarEvidence
     from ophamin.core.shapes import CorpusRecord, CycleResult
 
-__all__ = ["DatasetConnector", "Pillar", "ScenarioProtocol", "SubstrateProbe"]
+__all__ = ["Auditor", "DatasetConnector", "Pillar", "Renderer", "ScenarioProtocol", "SubstrateProbe"]
 
 
 @runtime_checkable
@@ -87,3 +87,23 @@ class ScenarioProtocol(Protocol):
 
     def run(self, substrate: Any, *, data_root: str | Path | None = None, sign_key: bytes = b"") -> Any:
         """Run to the end and give a record."""
+
+
+@runtime_checkable
+class Auditor(Protocol):
+    """A tool that looks over source code and reports findings."""
+
+    name: str
+
+    def run(self, target: Path) -> Any:
+        """Look over a file or a folder."""
+
+
+@runtime_checkable
+class Renderer(Protocol):
+    """Turns a record into a document of one format."""
+
+    name: str
+
+    def render(self, record: Any) -> str:
+        """The document."""

@@ -13,39 +13,51 @@ from typing import Any, TypeVar
 from ophamin.core.plugins import (
     DuplicatePluginError,
     PluginProtocolViolationError,
+    Registry,
     RegistryError,
     UnknownPluginError,
 )
 from ophamin.measuring.pillars.base import PILLARS
 from ophamin.measuring.scenarios.base import SCENARIOS
-from ophamin.protocols import Pillar
+from ophamin.protocols import Auditor, Pillar, Renderer
 from ophamin.seeing.corpus.base import CORPORA
 from ophamin.seeing.substrate.base import SUBSTRATES
 
 __all__ = [
+    "AUDITORS",
     "CORPORA",
     "PILLARS",
+    "RENDERERS",
     "SCENARIOS",
     "SUBSTRATES",
     "DuplicatePluginError",
     "PluginProtocolViolationError",
     "RegistryError",
     "UnknownPluginError",
+    "get_auditor",
     "get_corpus",
     "get_pillar",
+    "get_renderer",
     "get_scenario",
     "get_substrate",
+    "list_auditors",
     "list_corpora",
     "list_pillars",
+    "list_renderers",
     "list_scenarios",
     "list_substrates",
+    "register_auditor",
     "register_corpus",
     "register_pillar",
+    "register_renderer",
     "register_scenario",
     "register_substrate",
 ]
 
 Plugin = TypeVar("Plugin")
+
+AUDITORS: Registry[Auditor] = Registry("auditor", Auditor, "ophamin.auditors", key=lambda auditor: auditor.name)
+RENDERERS: Registry[Renderer] = Registry("renderer", Renderer, "ophamin.renderers", key=lambda renderer: renderer.name)
 
 
 def register_pillar(pillar: Plugin) -> Plugin:
@@ -111,3 +123,33 @@ def get_scenario(name: str) -> Any:
 def list_scenarios() -> list[str]:
     """Names of all scenario classes."""
     return SCENARIOS.names()
+
+
+def register_auditor(auditor: Plugin) -> Plugin:
+    """Add an auditor under its ``name``; returns it."""
+    return AUDITORS.register(auditor)  # type: ignore[arg-type,return-value]  # the registry checks the contract
+
+
+def get_auditor(name: str) -> Auditor:
+    """The auditor of that name."""
+    return AUDITORS.get(name)
+
+
+def list_auditors() -> list[str]:
+    """Names of all auditors."""
+    return AUDITORS.names()
+
+
+def register_renderer(renderer: Plugin) -> Plugin:
+    """Add a renderer under its ``name``; returns it."""
+    return RENDERERS.register(renderer)  # type: ignore[arg-type,return-value]  # the registry checks the contract
+
+
+def get_renderer(name: str) -> Renderer:
+    """The renderer of that name."""
+    return RENDERERS.get(name)
+
+
+def list_renderers() -> list[str]:
+    """Names of all renderers."""
+    return RENDERERS.names()

@@ -13,11 +13,12 @@ import pytest
 from ophamin import mean, observed, quantile, rate, scenario
 from ophamin.core.shapes import CorpusRecord, CycleResult
 from ophamin.errors import ClaimError, MetricMissingError, ObservationError
+from ophamin.measuring.abandoned import abandoned
 from ophamin.measuring.judgement import judge
 from ophamin.measuring.ledger import unpack
 from ophamin.measuring.plan import Plan
 from ophamin.measuring.scenarios.functions import declaration_of
-from ophamin.measuring.trial import Situation, Trial, abandoned, utc_now
+from ophamin.measuring.trial import Situation, Trial, utc_now
 from ophamin.seeing.corpus.base import Corpus
 from ophamin.seeing.substrate.base import SubstrateUnderTest
 from ophamin.seeing.substrate.function import FunctionSubstrate

@@ -82,6 +82,7 @@ def build_record(
     cycles: Sequence[Any] | None,
     records: Sequence[Any],
     redact: Callable[[str], str] = str,
+    more: Sequence[PillarEvidence] = (),
 ) -> tuple[EmpiricalProofRecord, str, Exception | None]:
     """Decide one claim on the rows of a trial and build its record.
 
@@ -91,6 +92,9 @@ def build_record(
     """
     judgement, rows, error = _judged(script, plan, table, around, cycles, records)
     datasets = _datasets(script, plan, table, facts)
+    seen = Cycles(table) if cycles is None else cycles
+    conditions = _pillar_rows(script.conditions, seen, records, redact)
+    judgement = _under_conditions(judgement, script.conditions, conditions)
     judgement = _for_the_record(judgement, datasets, redact)
     decision = judgement.decision
     verdict = Verdict.decide(
@@ -99,7 +103,7 @@ def build_record(
         inconclusive=bool(judgement.inconclusive),
         reasoning=_reasoning(plan, judgement),
     )
-    rows += _pillar_rows(script.pillars, Cycles(table) if cycles is None else cycles, records, redact)
+    rows += [*conditions, *_pillar_rows(script.pillars, seen, records, redact), *more]
     if not judgement.inconclusive:
         rows = [_definite(row) for row in rows]
     evidence = [_evidence_row(plan, judgement, facts, around.rounds), *rows]
@@ -143,6 +147,17 @@ def _judged(
     except Exception as error:  # noqa: BLE001 - a class's own score may raise anything; it is raised after the record
         reason = around.broken or f"{type(error).__name__}: {error}"
         return _nothing(plan, table, reason), [], None if around.broken else error
+
+
+def _under_conditions(judgement: Judgement, pillars: Sequence[Any], rows: Sequence[PillarEvidence]) -> Judgement:
+    """One reason more for each condition that fails or cannot be told; a condition never gives a verdict."""
+    reasons = []
+    for pillar, row in zip(pillars, rows, strict=True):
+        holds = None if row.cross_check == "skipped" else pillar.condition(row)
+        if holds is not True:
+            told = row.detail.get("reason") or f"{row.statistic_name} = {row.statistic_value}"
+            reasons.append(f"the condition {row.pillar} {'fails' if holds is False else 'cannot be told'}: {told}")
+    return replace(judgement, inconclusive=(*judgement.inconclusive, *reasons)) if reasons else judgement
 
 
 def _for_the_record(judgement: Judgement, datasets: Sequence[DatasetRef], redact: Callable[[str], str]) -> Judgement:

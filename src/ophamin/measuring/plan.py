@@ -62,7 +62,8 @@ class Plan:
         sequential: looked at while units come, and ended when the verdict is decided.
         corpus: the selection rule of the corpus; None where the test makes its own input.
         parameters: the test's parameters.
-        pillars: names of the pillars that will read the run.
+        pillars: the pillars that will read the run, with their configuration.
+        conditions: pillars of which each must hold for a verdict to be given.
         source_digest: digest of the test function.
     """
 
@@ -83,6 +84,7 @@ class Plan:
     corpus: Mapping[str, Any] | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     pillars: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
     source_digest: str = ""
     analysis: str = ""
 
@@ -259,6 +261,7 @@ class Plan:
                 "corpus": None if self.corpus is None else dict(self.corpus),
                 "parameters": dict(self.parameters),
                 "pillars": list(self.pillars),
+                "conditions": list(self.conditions),
                 "source_digest": self.source_digest,
                 "analysis": self.analysis,
             }
@@ -291,6 +294,7 @@ class Plan:
                 options=options,
                 settings=_settings(config["settings"]),
                 pillars=tuple(config["pillars"]),
+                conditions=tuple(config["conditions"]),
                 **{name: config[name] for name in _PLAIN},
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -321,8 +325,13 @@ class Plan:
             f"{self.value:g}' by "
             f"{self.rule.name} ({self.rule.guarantee}): VALIDATED excludes '{self.h0}' at alpha={settings.alpha:g}, "
             f"REFUTED excludes '{self.h1}' at beta={settings.beta:g}, otherwise INCONCLUSIVE. "
-            f"Failed cycles: {settings.errors}, at most {settings.error_budget}.{only}"
+            f"Failed cycles: {settings.errors}, at most {settings.error_budget}.{only}{self._provided()}"
         )
+
+    def _provided(self) -> str:
+        if not self.conditions:
+            return ""
+        return f" Given only while {', '.join(text.partition(' ')[0] for text in self.conditions)} holds."
 
     def _sampling(self) -> str:
         cap, batch = self.cap, self.settings.batch

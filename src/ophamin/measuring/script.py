@@ -53,6 +53,7 @@ class Script:
     plans: tuple[Plan, ...]
     corpus: Corpus | None = None
     pillars: tuple[Pillar, ...] = ()
+    conditions: tuple[Pillar, ...] = ()
     score: Score | None = None
     contract: ScenarioFieldContract | None = None
     select: Callable[[Corpus], Any] | None = None

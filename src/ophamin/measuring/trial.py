@@ -8,7 +8,7 @@ The order is the point: the plan is stamped before the first cycle, cycles and o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from ophamin.core.records import utc_now
 from ophamin.errors import ClaimError
 from ophamin.measuring.evidence import Facts, build_record
 from ophamin.measuring.judgement import Circumstances
-from ophamin.measuring.ledger import Ledger, pack, spoken
+from ophamin.measuring.ledger import Cycles, Ledger, pack, spoken
 from ophamin.measuring.plan import Plan
 from ophamin.measuring.proof.record import DatasetRef, PreRegistration
 from ophamin.measuring.script import Script
@@ -34,9 +34,10 @@ from ophamin.seeing.substrate.recording import RecordingSubstrate
 if TYPE_CHECKING:
     import numpy as np
 
+    from ophamin.core.evidence import PillarEvidence
     from ophamin.measuring.floor import Floor
 
-__all__ = ["Before", "Concluded", "Situation", "Trial", "abandoned", "utc_now"]
+__all__ = ["Before", "Concluded", "Situation", "Trial", "utc_now"]
 
 
 @dataclass
@@ -83,6 +84,10 @@ class Trial:
         self._system = SystemFacts(system.name, system.git_commit(), plain_metadata(system.metadata(), redact))
         system.reset()
         self._system = replace(self._system, state=state_of(system))
+
+    def name_system(self, name: str, commit: str) -> None:
+        """Name a system under test of which nothing but its name is left."""
+        self._system = SystemFacts(name, commit, {})
 
     def attach_arms(self, systems: Mapping[str, SubstrateUnderTest], *, self_comparison: bool = False) -> None:
         """Name the systems that are compared on the same records, and put each back to its start.
@@ -164,9 +169,15 @@ class Trial:
     def ledger(self) -> Ledger:
         """The rows of this trial."""
         keys = [key for plan in self.script.plans for key in plan.keys]
-        read = [key for pillar in self.script.pillars for key in getattr(pillar, "columns", ())]
-        keep = self.script.score is not None
+        pillars = [*self.script.pillars, *self.script.conditions]
+        read = [key for pillar in pillars for key in getattr(pillar, "columns", ())]
+        keep = self.script.score is not None or any(getattr(pillar, "keep_raw", False) for pillar in pillars)
         return Ledger(dict.fromkeys([*keys, *read]), keep_raw=keep, redact=self.situation.redact)
+
+    @property
+    def cycles(self) -> Sequence[CycleResult]:
+        """The rows so far as cycles, for pillars to read."""
+        return Cycles(self.ledger.table())
 
     @cached_property
     def substrate(self) -> RecordingSubstrate:
@@ -203,7 +214,8 @@ class Trial:
                 decided=self._between,
                 clock=self.situation.clock,
             )
-            self._streamed.kept = [] if self.script.score or self.script.pillars else None
+            reads = self.script.score or self.script.pillars or self.script.conditions
+            self._streamed.kept = [] if reads else None
         return self._streamed
 
     @property
@@ -287,11 +299,12 @@ class Trial:
 
     # -- after the body -------------------------------------------------------------------------------------------
 
-    def conclude(self, broken: str = "") -> tuple[Concluded, ...]:
+    def conclude(self, broken: str = "", evidence: Sequence[PillarEvidence] = ()) -> tuple[Concluded, ...]:
         """Read the ledger, decide each claim and build its record.
 
         Args:
             broken: why the body did not reach its end; every claim is then INCONCLUSIVE.
+            evidence: further rows for the record; they inform and decide nothing.
 
         Raises:
             ClaimError: the trial was concluded before.
@@ -302,7 +315,7 @@ class Trial:
         observations, digest = pack(table)
         facts = self._facts(digest)
         around = self._circumstances(broken)
-        rows = (self.ledger.kept, self._kept_records(), self.situation.redact)
+        rows = (self.ledger.kept, self._kept_records(), self.situation.redact, evidence)
         results = []
         for plan, preregistration in zip(self.script.plans, self.preregistrations, strict=True):
             floor = self.situation.floor_of(plan)
@@ -378,20 +391,3 @@ def _foreign(plan: Plan, floor: Floor | None) -> tuple[str, ...]:
     from ophamin.measuring.floor import foreign
 
     return foreign(floor, machine_fingerprint())
-
-
-def abandoned(draft: Mapping[str, Any], situation: Situation, broken: str) -> tuple[Concluded, ...]:
-    """Conclude a trial whose process died: every claim is INCONCLUSIVE, with nothing observed.
-
-    Args:
-        draft: what `Trial.draft` gave after the set-up.
-        situation: of the process that concludes.
-        broken: what happened.
-    """
-    script = Script(tuple(Plan.from_config(config) for config in draft["configs"]))
-    trial = Trial(script, replace(situation, seed=draft["seed"], attempt=draft["attempt"]))
-    trial.preregistrations = tuple(PreRegistration(**one) for one in draft["preregistrations"])
-    if draft["system"] is not None:
-        name, commit = draft["system"]
-        trial._system = SystemFacts(name, commit, {})  # all that is left of it
-    return trial.conclude(broken)

@@ -200,7 +200,8 @@ class Docket:
             RecordWriteError: one could not be written; the others were.
         """
         self.progress.clear()
-        concluded = trial.conclude(broken)
+        given = item.ihook.pytest_ophamin_evidence(item=item, trial=trial)
+        concluded = trial.conclude(broken, [row for rows in given for row in rows])
         problems = [self._write(item, one, trial.situation.attempt) for one in concluded]
         self.book.note(trial, broken)
         for problem in problems:

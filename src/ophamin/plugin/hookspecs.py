@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from ophamin.core.evidence import PillarEvidence
     from ophamin.measuring.proof.record import EmpiricalProofRecord, PreRegistration
+    from ophamin.measuring.trial import Trial
 
 
 @pytest.hookspec(historic=True)
@@ -31,6 +34,19 @@ def pytest_ophamin_preregistered(item: pytest.Item, preregistration: PreRegistra
 
         def pytest_ophamin_preregistered(item, preregistration):
             print(item.nodeid, preregistration.config_hash)
+    """
+
+
+@pytest.hookspec
+def pytest_ophamin_evidence(  # type: ignore[empty-body]  # a specification has none
+    item: pytest.Item, trial: Trial
+) -> Sequence[PillarEvidence]:
+    """Give further evidence after the body, before the claims are decided; it informs and decides nothing.
+
+    For example::
+
+        def pytest_ophamin_evidence(item, trial):
+            return [control_chart("phi").compute(trial.cycles, [])]
     """
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ophamin.errors import RecordWriteError
-from ophamin.measuring.trial import abandoned
+from ophamin.measuring.abandoned import abandoned
 from ophamin.plugin.rows import Row, row_of
 
 if TYPE_CHECKING:

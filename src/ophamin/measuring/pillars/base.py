@@ -7,16 +7,20 @@ A pillar is a small frozen value, configured where it is used. It informs; it de
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields, is_dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar
 
+from ophamin.core.canonical import canonical_bytes
 from ophamin.core.evidence import PillarEvidence
 from ophamin.core.plugins import PluginProtocolViolationError, Registry
 from ophamin.core.shapes import CorpusRecord, CycleResult
-from ophamin.errors import OphaminError, nearest_name
+from ophamin.errors import ClaimError, OphaminError, nearest_name
 from ophamin.measuring.observations import Cycles
 from ophamin.protocols import Pillar
 
@@ -28,6 +32,8 @@ __all__ = [
     "complete_rows",
     "library_version",
     "numbers",
+    "pillar_text",
+    "resolve_conditions",
     "resolve_pillars",
 ]
 
@@ -110,6 +116,55 @@ def resolve_pillars(named: Iterable[Any]) -> tuple[Pillar, ...]:
     return tuple(pillars)
 
 
+def resolve_conditions(named: Iterable[Any]) -> tuple[Pillar, ...]:
+    """The pillars that a verdict depends on; each has a method ``condition(row)`` that reads its own evidence.
+
+    Raises:
+        UnknownPluginError: no pillar of that name.
+        PluginProtocolViolationError: a value that is no pillar.
+        ClaimError: a pillar that states no condition.
+    """
+    pillars = resolve_pillars(named)
+    for pillar in pillars:
+        if not callable(getattr(pillar, "condition", None)):
+            raise ClaimError(
+                f"{pillar.pillar_name} informs and states no condition; give it under pillars=. A condition is a "
+                "pillar with a method condition(row), such as srm('arm', base=0.5, head=0.5)"
+            )
+    return pillars
+
+
+def pillar_text(pillar: Pillar) -> str:
+    """A pillar with its configuration, as a plan's digest holds it.
+
+    >>> class Counting:
+    ...     pillar_name = "X.count"
+    >>> pillar_text(Counting())
+    'X.count'
+    """
+    given: Any = pillar
+    if not is_dataclass(given):
+        return str(pillar.pillar_name)
+    values = {one.name: _plain(getattr(given, one.name)) for one in fields(given)}
+    return f"{pillar.pillar_name} {canonical_bytes(values).decode('ascii')}"
+
+
+def _plain(value: Any) -> Any:
+    """A configured value without addresses: what is no plain value is named by its type and its public settings."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        parts = [_plain(part) for part in value]
+        return sorted(parts, key=str) if isinstance(value, (set, frozenset)) else parts
+    if hasattr(value, "get_params"):  # an estimator of scikit-learn
+        return {type(value).__qualname__: _plain(value.get_params())}
+    return getattr(value, "__qualname__", None) or type(value).__qualname__
+
+
 def library_version(distribution: str) -> str:
     """Version of an installed distribution; ``unknown`` where it is not installed.
 
@@ -140,18 +195,16 @@ def complete_rows(cycles: Sequence[CycleResult], names: Sequence[str]) -> tuple[
         ({'phi': [0.5, 0.4]}, 0)
     """
     if isinstance(cycles, Cycles):
-        table = cycles.table
-        columns = {name: table.column(name) for name in names}
-        known: Iterable[str] = [*table.names, "stimulus"]
-        failed: Iterable[int] = table.errors
+        columns = {name: cycles.table.column(name) for name in names}
+        bad = set(cycles.table.errors)
     else:
         columns = {name: [_read(cycle, name) for cycle in cycles] for name in names}
-        known = sorted({key for cycle in cycles for key in cycle.raw})
-        failed = [row for row, cycle in enumerate(cycles) if cycle.failed_to_measure]
+        bad = {row for row, cycle in enumerate(cycles) if cycle.failed_to_measure}
+    if not bad and len(cycles) and not any(None in values for values in columns.values()):
+        return {name: list(values) for name, values in columns.items()}, 0
     for name, values in columns.items():
         if all(value is None for value in values):
-            raise NotComputableError(f"no row carries {name!r}; {nearest_name(name, known)}")
-    bad = set(failed)
+            raise NotComputableError(f"no row carries {name!r}; {nearest_name(name, _known(cycles))}")
     kept = [
         row
         for row in range(len(cycles))
@@ -170,12 +223,23 @@ def numbers(values: Iterable[Any], name: str) -> list[float]:
         >>> numbers([True, 2, 0.5], "phi")
         [1.0, 2.0, 0.5]
     """
-    told: list[float] = []
-    for row, value in enumerate(values):
-        if not isinstance(value, (bool, int, float)) or not math.isfinite(value):
+    given = list(values)
+    if set(map(type, given)) <= {bool, int, float}:
+        with suppress(OverflowError):  # an integer that no float can hold
+            told = list(map(float, given))
+            if all(map(math.isfinite, told)):
+                return told
+    for row, value in enumerate(given):
+        if not isinstance(value, (bool, int, float)) or not abs(value) < math.inf or abs(value) > sys.float_info.max:
             raise NotComputableError(f"{name!r} holds {str(value)[:40]!r} in row {row}; it takes finite numbers alone")
-        told.append(float(value))
-    return told
+    return [float(value) for value in given]
+
+
+def _known(cycles: Sequence[CycleResult]) -> list[str]:
+    """Keys that at least one row carries."""
+    if isinstance(cycles, Cycles):
+        return [*cycles.table.names, "stimulus"]
+    return sorted({key for cycle in cycles for key in cycle.raw})
 
 
 def _read(cycle: CycleResult, name: str) -> Any:
@@ -193,6 +257,4 @@ def _read(cycle: CycleResult, name: str) -> Any:
 
 
 def _with_detail(row: PillarEvidence, more: Mapping[str, Any]) -> PillarEvidence:
-    from dataclasses import replace
-
     return replace(row, detail={**row.detail, **more})

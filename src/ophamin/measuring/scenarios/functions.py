@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ophamin.measuring.proof.record import Claim
     from ophamin.measuring.script import Script
     from ophamin.measuring.settings import Settings
-    from ophamin.protocols import Pillar
     from ophamin.seeing.corpus.base import Corpus
 
 __all__ = ["ATTRIBUTE", "Declaration", "claim", "declaration_of", "scenario"]
@@ -70,6 +69,7 @@ def scenario(
     substrate: Any = None,
     substrates: Sequence[Any] | Mapping[str, Any] | None = None,
     pillars: Sequence[Any] = (),
+    conditions: Sequence[Any] = (),
     bounds: tuple[float, float] | None = None,
     model: str | None = None,
     **settings: Any,
@@ -87,6 +87,7 @@ def scenario(
         substrate: the system under test: a registered name, a fixture's name, any callable, or a `SubstrateUnderTest`.
         substrates: several of them; the test runs once for each.
         pillars: statistical methods that read the finished run and add evidence.
+        conditions: pillars of which each must hold; where one fails or cannot be told, the verdict is INCONCLUSIVE.
         bounds: smallest and largest value of the metric of ``mean``, where the estimator does not say.
         model: ``"gaussian"``, where the estimator does not say.
         settings: ``alpha beta method mde design margin budget batch boundaries min_samples unit errors error_budget
@@ -122,6 +123,7 @@ def scenario(
         corpus=corpus,
         substrates=_named_substrates(substrate, substrates),
         pillars=tuple(pillars),
+        conditions=tuple(conditions),
         bounds=bounds,
         model=model,
         settings=settings,
@@ -196,6 +198,7 @@ class Declaration:
     corpus: Any = None
     substrates: Mapping[str, Any] = field(default_factory=dict)
     pillars: tuple[Any, ...] = ()
+    conditions: tuple[Any, ...] = ()
     bounds: tuple[float, float] | None = None
     model: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -222,7 +225,7 @@ class Declaration:
             ClaimError: no honest plan exists.
             ValueError: unknown corpus or pillar; the nearest name is suggested.
         """
-        from ophamin.measuring.pillars.base import resolve_pillars
+        from ophamin.measuring.pillars.base import pillar_text, resolve_conditions, resolve_pillars
         from ophamin.measuring.script import Script
         from ophamin.measuring.settings import Settings
 
@@ -232,18 +235,23 @@ class Declaration:
         corpus = self._corpus(root)
         if settings.census and corpus is None:
             raise ClaimError(f"{metadata.name}: census=True is a claim about a corpus; declare corpus=")
-        pillars = resolve_pillars(self.pillars)
+        pillars, conditions = resolve_pillars(self.pillars), resolve_conditions(self.conditions)
         bounds = self._bounds(values)
         told = self.statement if isinstance(self.statement, str) else _with_parameters(self.statement, values)
         _check_words(told, tuple(bounds))
         shown = {key: plain_parameter(value, redact) for key, value in sorted(values.items())}
         selection = None if corpus is None else plain_parameter(corpus.selection(), redact)
         plans = tuple(
-            self._plan(bound, redact(told), metadata, settings, selection, shown, pillars, function) for bound in bounds
+            replace(
+                self._plan(bound, redact(told), metadata, settings, selection, shown, function),
+                pillars=tuple(map(pillar_text, pillars)),
+                conditions=tuple(map(pillar_text, conditions)),
+            )
+            for bound in bounds
         )
         for plan in plans:
             plan.require_sound()  # what could not be decided honestly is refused here, before anything runs
-        return Script(plans=plans, corpus=corpus, pillars=pillars)
+        return Script(plans=plans, corpus=corpus, pillars=pillars, conditions=conditions)
 
     def _bounds(self, values: Mapping[str, Any]) -> list[Expectation]:
         bounds: list[Expectation] = []
@@ -283,7 +291,6 @@ class Declaration:
         settings: Settings,
         selection: Mapping[str, Any] | None,
         parameters: Mapping[str, Any],
-        pillars: Sequence[Pillar],
         function: Callable[..., Any],
     ) -> Plan:
         from ophamin.core.source import source_digest
@@ -307,7 +314,6 @@ class Declaration:
             sequential=_is_sequential(estimator, settings, function),
             corpus=selection,
             parameters=parameters,
-            pillars=tuple(pillar.pillar_name for pillar in pillars),
             source_digest=source_digest(function),
         )
 

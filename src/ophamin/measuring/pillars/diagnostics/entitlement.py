@@ -75,6 +75,11 @@ class Assumptions(PillarBase):
         """The metric."""
         return (self.metric,) if self.metric else ()
 
+    def condition(self, row: PillarEvidence) -> bool | None:
+        """As a condition of a verdict: the rows look independent and stationary, which every test here rests on."""
+        entitled = row.detail.get("entitled", {})
+        return _all(entitled.get(need) for need in ("independent", "stationary"))
+
     def measure(self, cycles: Sequence[CycleResult], records: Sequence[CorpusRecord]) -> PillarEvidence:
         """The effective sample size; checks, entitlements and the verdict in words in the detail.
 
