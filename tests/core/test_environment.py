@@ -113,7 +113,12 @@ needs_git = pytest.mark.needs("git")
 
 @needs_git
 def test_a_clean_tree_has_its_commit(repository, git):
-    assert git_facts(repository) == GitFacts(git(repository, "rev-parse", "HEAD"), dirty=False, shallow=False)
+    assert git_facts(repository) == GitFacts(
+        git(repository, "rev-parse", "HEAD"),
+        dirty=False,
+        shallow=False,
+        tree=git(repository, "rev-parse", "HEAD^{tree}"),
+    )
 
 
 @needs_git
@@ -142,7 +147,12 @@ def test_a_cut_history_is_shallow(repository, git, tmp_path):
     git(repository, "commit", "-qam", "second")
     git(tmp_path, "clone", "-q", "--depth=1", repository.as_uri(), "copy")
     facts = git_facts(tmp_path / "copy")
-    assert facts == GitFacts(git(repository, "rev-parse", "HEAD"), dirty=False, shallow=True)
+    assert facts == GitFacts(
+        git(repository, "rev-parse", "HEAD"),
+        dirty=False,
+        shallow=True,
+        tree=git(repository, "rev-parse", "HEAD^{tree}"),
+    )
 
 
 @needs_git
@@ -159,7 +169,9 @@ def test_a_hook_of_another_repository_does_not_mislead(repository, git, tmp_path
     expected = git(repository, "rev-parse", "HEAD")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "other" / ".git" / "index"))
-    assert git_facts(repository) == GitFacts(expected, dirty=False, shallow=False)
+    assert git_facts(repository) == GitFacts(
+        expected, dirty=False, shallow=False, tree=git(repository, "rev-parse", "HEAD^{tree}")
+    )
 
 
 @needs_git
@@ -218,9 +230,9 @@ def test_a_git_that_does_not_answer_in_time_tells_nothing(tmp_path, monkeypatch)
 
 
 def test_a_status_that_fails_leaves_the_commit_and_no_word_about_changes(tmp_path, monkeypatch):
-    answers = {"rev-parse": f"{'a' * 40}\nfalse\n", "status": None}
+    answers = {"rev-parse": f"{'a' * 40}\n{'b' * 40}\nfalse\n", "status": None}
     monkeypatch.setattr(environment, "_git", lambda _tree, command, *_rest: answers[command])
-    assert git_facts(tmp_path) == GitFacts("a" * 40, None, shallow=False)
+    assert git_facts(tmp_path) == GitFacts("a" * 40, None, shallow=False, tree="b" * 40)
 
 
 def test_the_commit_of_ophamin_is_empty_or_a_whole_one():

@@ -7,6 +7,9 @@ import subprocess
 import sys
 import textwrap
 
+import cryptography.hazmat.primitives.asymmetric.ec as ec
+import cryptography.hazmat.primitives.asymmetric.ed25519 as ed25519
+import cryptography.hazmat.primitives.serialization as serialization
 import numpy as np
 import pytest
 import scipy.stats
@@ -28,7 +31,7 @@ NEIGHBOURS = ("anyio", "asyncio", "pytest_cov", "repeat", "rerunfailures", "time
 TWO_WORKERS = ("-n", "2", *(f"-pno:{name}" for name in NEIGHBOURS))  # loading them takes longer than the session
 OUTER = ("CI", "BUILD_NUMBER", "GITHUB_ACTIONS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT")
 ROOMS = ophamin.plugin
-LOADED = (np, scipy.stats, ROOMS.docket, ROOMS.forecast, ROOMS.self_runs, ROOMS.workers)
+LOADED = (ec, ed25519, serialization, np, scipy.stats, ROOMS.docket, ROOMS.forecast, ROOMS.self_runs, ROOMS.workers)
 
 
 class Project:
@@ -133,6 +136,7 @@ def bare_environment(monkeypatch):
     for name in OUTER:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("CI", "true")  # no key of the user's own: a test that signs says so
 
 
 @pytest.fixture

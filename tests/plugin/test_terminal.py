@@ -26,7 +26,7 @@ def test_the_header_says_error_rates_gate_and_where_records_go(project):
     header = [line for line in result.outlines if line.startswith(("ophamin 0", "records:"))]
     assert header == [
         f"ophamin {__version__}: alpha=0.05, beta=0.05 unless declared; fails on inconclusive, refuted",
-        "records: here (unsigned)",
+        "records: here, unsigned (L0): no key in CI",
     ]
 
 
@@ -158,7 +158,7 @@ def test_hostile_text_is_made_visible(both):
     assert result.ret == ExitCode.TESTS_FAILED
     assert [line for line in table(result) if ACTING.search(line)] == []
     block = [line for line in result.outlines if line.startswith(("  verdict", "  claim", "  measured"))]
-    assert len(block) == 3
+    assert len(block) in {3, 6}  # where CI is set, pytest repeats the block in its summary
     assert [line for line in block if ACTING.search(line)] == []
     assert r"\x1b[2J\x1b[31mred \u202eevil\u2066" in block[1]
 

@@ -65,11 +65,13 @@ class GitFacts:
         commit: the full object id of HEAD, or empty where it is not known.
         dirty: whether tracked files differ from it; None where that is not known.
         shallow: whether the history is cut off.
+        tree: the object id of that commit's tree, or empty.
     """
 
     commit: str
     dirty: bool | None
     shallow: bool
+    tree: str = ""
 
 
 class Redactor(TextRedactor):
@@ -169,11 +171,11 @@ def ophamin_commit() -> str:
 
 @cache
 def _git_facts(tree: Path) -> GitFacts:
-    head = (_git(tree, "rev-parse", "HEAD", "--is-shallow-repository") or "").split()
-    if len(head) != 2 or not _COMMIT.fullmatch(head[0]):
+    head = (_git(tree, "rev-parse", "HEAD", "HEAD^{tree}", "--is-shallow-repository") or "").split()
+    if len(head) != 3 or not all(map(_COMMIT.fullmatch, head[:2])):
         return GitFacts("", None, shallow=False)
     changes = _git(tree, "status", "--porcelain", "--untracked-files=no")
-    return GitFacts(head[0], None if changes is None else bool(changes), shallow=head[1] == "true")
+    return GitFacts(head[0], None if changes is None else bool(changes), shallow=head[2] == "true", tree=head[1])
 
 
 def _git(tree: Path, *arguments: str) -> str | None:

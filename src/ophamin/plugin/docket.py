@@ -7,6 +7,7 @@ gathers rows from the reports.
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Generator, Sequence
 from functools import cached_property
@@ -16,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ophamin import registry
-from ophamin.core.environment import Redactor
+from ophamin.core.environment import Redactor, git_facts
+from ophamin.core.keys import KeyMaterialError
 from ophamin.core.plugins import RegistryError
 from ophamin.errors import ClaimError, RecordWriteError
 from ophamin.measuring.conduct import as_system
@@ -26,6 +28,7 @@ from ophamin.plugin.attempts import Bookkeeping
 from ophamin.plugin.folder import RecordFolder
 from ophamin.plugin.progress import Progress
 from ophamin.plugin.rows import Row, row_of
+from ophamin.plugin.signing import KEY, KEY_FILE, Sealing, choose_key
 from ophamin.seeing.substrate.base import SUBSTRATES, SubstrateUnderTest, parse_spec
 
 if TYPE_CHECKING:
@@ -100,6 +103,8 @@ class Docket:
         """Make room for the records: all is collected and nothing has run; where nothing will run, all is left."""
         looks = any(self._config.getoption(name, False) for name in LOOKS)
         broken = session.testsfailed and not self._config.option.continue_on_collection_errors
+        if not (looks or broken):
+            _ = self.sealing  # a key that cannot be used is said before anything runs
         if not (self.is_worker or looks or broken):
             try:
                 self.records.prepare()
@@ -224,7 +229,7 @@ class Docket:
 
     def _write(self, item: pytest.Item, one: Concluded, attempt: int, stored: str = "") -> RecordWriteError | None:
         try:
-            path = self.records.write(one)
+            path = self.keep(one)
         except RecordWriteError as error:
             return error
         resume = "" if self.book.off else shlex.join(["pytest", "--ophamin", "--ophamin-resume", item.nodeid])
@@ -232,6 +237,33 @@ class Docket:
         item.stash[ROWS].append(row)
         item.ihook.pytest_ophamin_recorded(item=item, record=one.record, path=path)
         return None
+
+    def keep(self, one: Concluded) -> Path:
+        """Sign and write one record.
+
+        Raises:
+            RecordWriteError: it could not be written.
+        """
+        return self.records.write(one, self.sealing.envelope(one, git_facts(self.root)))
+
+    @cached_property
+    def sealing(self) -> Sealing:
+        """With which key records are signed.
+
+        Raises:
+            pytest.UsageError: the key that was given cannot be used, or one is required and there is none.
+        """
+        in_ci = os.environ.get("CI", "").lower() not in {"", "0", "false"}
+        try:
+            sealing = choose_key(self.options, os.environ, in_ci=in_ci)
+        except KeyMaterialError as error:
+            raise pytest.UsageError(f"the signing key cannot be used: {error}") from error
+        if sealing.signer is None and self.options.require_signature:
+            raise pytest.UsageError(
+                f"--ophamin-require-signature: the records would be {sealing.told}; give --ophamin-key-file, or set "
+                f"{KEY_FILE} or {KEY}"
+            )
+        return sealing
 
     def first_rows(self, item: pytest.Item) -> list[Row]:
         """The rows that count: those of the item's first attempt that came to a verdict, whatever a rerun finds."""

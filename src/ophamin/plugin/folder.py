@@ -18,7 +18,8 @@ PROOF: Final = "proof.json"
 MARKDOWN: Final = "PROOF.md"
 OBSERVATIONS: Final = "observations.json.gz"
 _ID: Final = re.compile(r"[0-9a-f]{12}")
-RECORD_FILES: Final = frozenset({PROOF, MARKDOWN, OBSERVATIONS, "proof.dsse.json"})
+ENVELOPE: Final = "proof.dsse.json"
+RECORD_FILES: Final = frozenset({PROOF, MARKDOWN, OBSERVATIONS, ENVELOPE})
 
 
 class RecordFolder:
@@ -40,8 +41,12 @@ class RecordFolder:
             if (_ID.fullmatch(folder.name) or folder.name.startswith(TEMPORARY_PREFIX)) and folder.is_dir():
                 self._remove(folder)
 
-    def write(self, one: Concluded) -> Path:
+    def write(self, one: Concluded, envelope: bytes | None = None) -> Path:
         """Write one record; its folder appears with all its files, or not at all.
+
+        Args:
+            one: the concluded claim.
+            envelope: the signed statement about it; None for an unsigned record.
 
         Returns:
             Path of ``proof.json``.
@@ -56,6 +61,8 @@ class RecordFolder:
             MARKDOWN: one.record.to_markdown().encode("utf-8"),
             OBSERVATIONS: one.observations,
         }
+        if envelope is not None:
+            files[ENVELOPE] = envelope
         write_folder(folder, files)
         return folder / PROOF
 

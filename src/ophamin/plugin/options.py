@@ -32,6 +32,8 @@ class Options:
         gate: verdicts that fail the session.
         ledger: folder of the ledger of attempts, absolute.
         mode: what is done with what the ledger holds.
+        key_file: private key that signs the records; None for the one of the environment or the user.
+        require_signature: a session without a key is an error.
         plan: print what each claim would cost and promise, and try none.
         against_itself: measure how far runs of the same system differ by noise, and try no claim.
         pilot: with ``plan``, run a few units of each claim to time them.
@@ -44,6 +46,8 @@ class Options:
     gate: frozenset[str] = frozenset({"refuted"})
     ledger: Path = Path(DEFAULT_LEDGER)
     mode: Mode = "continue"
+    key_file: Path | None = None
+    require_signature: bool = False
     plan: bool = False
     pilot: bool = False
     against_itself: bool = False
@@ -96,12 +100,23 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--ophamin-fresh", action="store_true", help="begin a new, counted attempt instead of giving stored verdicts"
     )
+    group.addoption(
+        "--ophamin-key-file",
+        metavar="FILE",
+        help="private key (PEM, Ed25519 or P-256) that signs the records; else OPHAMIN_SIGNING_KEY_FILE or "
+        "OPHAMIN_SIGNING_KEY, else a key of your own, made once",
+    )
+    group.addoption(
+        "--ophamin-require-signature", action="store_true", help="fail where there is no key to sign records with"
+    )
     parser.addini("ophamin_enabled", "try scenarios without --ophamin on the command line", type="bool", default=False)
     parser.addini("ophamin_substrate", "systems under test, as --substrate takes them", type="linelist", default=[])
     parser.addini("ophamin_dir", "where records are written", default=DEFAULT_FOLDER)
     parser.addini("ophamin_seed", "seed of sampling orders and of the fixture rng", default="0")
     parser.addini("ophamin_inconclusive", "pass or fail", default="pass")
     parser.addini("ophamin_gate", "verdicts that fail the session", default="refuted")
+    parser.addini("ophamin_key_file", "private key that signs the records", default="")
+    parser.addini("ophamin_require_signature", "fail where there is no key", type="bool", default=False)
     parser.addini(
         "ophamin_ledger", "where attempts are noted, so that a rerun never starts over", default=DEFAULT_LEDGER
     )
@@ -135,6 +150,7 @@ def read_options(config: pytest.Config) -> Options:
         raise pytest.UsageError("--ophamin-pilot times units for --ophamin-plan; give both")
     if config.getoption("ophamin_plan") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--ophamin-plan tries nothing, so it needs no workers; leave out -n, or give -n 0")
+    key_file = str(config.getoption("ophamin_key_file") or config.getini("ophamin_key_file"))
     return Options(
         folder=config.rootpath / str(_given(config, "ophamin_dir")),
         seed=int(numbers[1]),
@@ -143,6 +159,10 @@ def read_options(config: pytest.Config) -> Options:
         gate=frozenset(gate - {"none"}),
         ledger=config.rootpath / str(config.getini("ophamin_ledger")),
         mode="resume" if resume else "fresh" if fresh else "continue",
+        key_file=config.rootpath / key_file if key_file else None,
+        require_signature=bool(
+            config.getoption("ophamin_require_signature") or config.getini("ophamin_require_signature")
+        ),
         plan=bool(config.getoption("ophamin_plan")),
         against_itself=bool(config.getoption("ophamin_aa")),
         pilot=bool(config.getoption("ophamin_pilot")),

@@ -36,7 +36,10 @@ class Summary:
         gate = ", ".join(sorted(options.gate)) or "nothing"
         where = self._docket.shown_path(options.folder)
         rates = f"alpha={DEFAULT_ALPHA:g}, beta={DEFAULT_BETA:g} unless declared"
-        lines = [f"ophamin {ophamin_version()}: {rates}; fails on {gate}", f"records: {where} (unsigned)"]
+        lines = [
+            f"ophamin {ophamin_version()}: {rates}; fails on {gate}",
+            f"records: {where}, {self._docket.sealing.told}",
+        ]
         if self._docket.floors is not None:
             lines += [f"noise floors: {problem}" for problem in self._docket.floors.problems]
         if self._docket.book.off:

@@ -40,7 +40,7 @@ class Workers:
         rows: list[Row] = []
         try:
             for one in abandoned(draft, situation, "the worker process died before the claim was concluded"):
-                path = self._docket.records.write(one)
+                path = self._docket.keep(one)
                 rows.append(row_of(one, crashitem, self._docket.shown_path(path), situation.attempt))
         except RecordWriteError as error:
             report.ophamin_unwritten = [str(error)]
