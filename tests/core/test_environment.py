@@ -166,12 +166,10 @@ def test_facts_are_asked_once_per_tree_however_it_is_spelled(repository):
 def test_a_hook_of_another_repository_does_not_mislead(repository, git, tmp_path, monkeypatch):
     git(tmp_path / "other", "init", "-q")
     git(tmp_path / "other", "commit", "-qm", "other", "--allow-empty")
-    expected = git(repository, "rev-parse", "HEAD")
+    expected, tree = git(repository, "rev-parse", "HEAD"), git(repository, "rev-parse", "HEAD^{tree}")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "other" / ".git" / "index"))
-    assert git_facts(repository) == GitFacts(
-        expected, dirty=False, shallow=False, tree=git(repository, "rev-parse", "HEAD^{tree}")
-    )
+    assert git_facts(repository) == GitFacts(expected, dirty=False, shallow=False, tree=tree)
 
 
 @needs_git

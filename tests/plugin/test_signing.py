@@ -60,7 +60,7 @@ def test_a_given_key_signs_the_whole_record_with_its_observations(both, way, mon
     elif way == "text":
         monkeypatch.setenv("OPHAMIN_SIGNING_KEY", signer.to_pem().decode())
     both.claims(good=1)
-    result = both.run(*(["--ophamin-key-file", path] if way == "option" else []))
+    result = both.run(*([f"--ophamin-key-file={path}"] if way == "option" else []))
     assert result.ret == ExitCode.OK
     proof, statement, _ = signed(both, signer.public)
     assert check_matches(statement, proof.read_bytes()).proof_id == both.record().proof_id
@@ -73,7 +73,7 @@ def test_an_edited_record_no_longer_matches_its_statement(project, tmp_path_fact
     path = tmp_path_factory.mktemp("keys") / "key.pem"
     save_private_key(signer, path)
     project.claims(good=1)
-    project.run("--ophamin-key-file", path)
+    project.run(f"--ophamin-key-file={path}")
     proof, statement, envelope = signed(project, signer.public)
     edited = proof.read_bytes().replace(b'"VALIDATED"', b'"REFUTED"')
     with pytest.raises((StatementMismatchError, ValueError)):
@@ -90,7 +90,7 @@ def test_the_statement_names_commit_and_tree(project, tmp_path_factory):
     git = ("git", "-c", "user.name=a", "-c", "user.email=a@example.org")
     for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "x")):
         subprocess.run((*git, *command), cwd=project.path, check=True)
-    project.run("--ophamin-key-file", path)
+    project.run(f"--ophamin-key-file={path}")
     _, statement, _ = signed(project, signer.public)
     commit, tree = (
         subprocess.run(("git", "rev-parse", what), cwd=project.path, check=True, capture_output=True, text=True)
@@ -118,7 +118,7 @@ def test_a_key_that_cannot_be_used_ends_the_session_before_anything_runs(project
             """Is it fine?"""
             raise AssertionError("it must not run")
     ''')
-    result = project.run("--ophamin-key-file", path)
+    result = project.run(f"--ophamin-key-file={path}")
     assert result.ret == ExitCode.USAGE_ERROR
     assert told in result.stderr.str() + result.stdout.str()
     assert "must not run" not in result.stdout.str()
@@ -136,7 +136,7 @@ def test_no_private_key_enters_a_record(project, tmp_path_factory):
     path = tmp_path_factory.mktemp("keys") / "key.pem"
     save_private_key(signer, path)
     project.claims(good=1)
-    project.run("--ophamin-key-file", path)
+    project.run(f"--ophamin-key-file={path}")
     secret = signer.to_pem().splitlines()[1]
     for file in (project.path / "proofs").rglob("*.json"):
         assert secret not in file.read_bytes()
