@@ -101,9 +101,10 @@ def test_the_options_are_those_of_the_help(project):
 
 def test_the_exit_codes_are_those_of_the_code():
     from ophamin.plugin.docket import ONLY_INCONCLUSIVE, RECORD_PROBLEM
+    from ophamin.plugin.registration import GOALPOSTS
 
     table = README.partition("| exit code | meaning |")[2].partition("\n\n")[0]
-    assert {f"| {ONLY_INCONCLUSIVE} |", f"| {RECORD_PROBLEM} |"} <= set(re.findall(r"^\| \d+ \|", table, re.MULTILINE))
+    assert {f"| {ONLY_INCONCLUSIVE} |", f"| {GOALPOSTS} |", f"| {RECORD_PROBLEM} |"} <= set(re.findall(r"^\| \d+ \|", table, re.MULTILINE))
 
 
 def _without_run(text):

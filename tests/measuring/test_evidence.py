@@ -95,7 +95,7 @@ def test_what_the_wire_has_no_place_for_stands_in_the_provenance():
         "family": "answers",
         "goal": "Does it hold?",
         "if_refuted": "stop.",
-        "registration": "declared",
+        "registration": "none",
     }
 
 

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from ophamin import __version__
-from ophamin.cli import pillars, proofs, scenarios
+from ophamin.cli import lock, pillars, proofs, scenarios
 from ophamin.cli.output import CLOSED_PIPE, EXIT_UNUSABLE, INTERRUPTED, fail, say
 from ophamin.errors import OphaminError
 
@@ -47,6 +47,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
+app.add_typer(lock.app, name="lock")
 app.add_typer(pillars.app, name="pillar")
 app.add_typer(proofs.app, name="proof")
 app.add_typer(scenarios.app, name="scenario")

@@ -50,6 +50,7 @@ class Facts:
         order_seed: of the stream's order, as text.
         attempt: from 1.
         lineage: ids of the records that this one goes on from.
+        registration: level of the claim's registration: none, declared, base or witnessed.
         noise_floor: how far two runs of the same system differ by noise; None where it was not measured.
     """
 
@@ -70,6 +71,7 @@ class Facts:
     attempt: int
     lineage: tuple[str, ...] = ()
     noise_floor: float | None = None
+    registration: str = "none"
 
 
 def build_record(
@@ -361,7 +363,7 @@ def _experiment(plan: Plan, facts: Facts) -> dict[str, Any]:
         "explanation": metadata.explanation,
         "method": metadata.method or plan.analysis_plan(),
         "if_refuted": metadata.if_refuted or f"the opposite is to be assumed: {plan.h0}",
-        "registration": "declared",
+        "registration": facts.registration,
         "config": plan.config_text,
         "seed": facts.seed,
         "attempt": facts.attempt,

@@ -37,6 +37,7 @@ class Situation:
         now: the time, as text.
         clock: seconds that never run back.
         progress: told of the trial between two records, so that a door can show how far it is.
+        level_of: how much the registration of a claim is worth; see `ophamin.measuring.registration`.
         floor_of: the noise floor of a claim, where A/A runs have measured one.
     """
 
@@ -50,6 +51,7 @@ class Situation:
     clock: Callable[[], float] = time.monotonic
     progress: Callable[[Any], None] = lambda _trial: None
     floor_of: Callable[[Plan], Floor | None] = lambda _plan: None
+    level_of: Callable[[Plan], str] = lambda _plan: "none"
 
 
 @dataclass(frozen=True, slots=True)

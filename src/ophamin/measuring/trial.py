@@ -320,7 +320,8 @@ class Trial:
         for plan, preregistration in zip(self.script.plans, self.preregistrations, strict=True):
             floor = self.situation.floor_of(plan)
             here = replace(around, foreign=_foreign(plan, floor))
-            told = replace(facts, noise_floor=None if floor is None else floor.floor)
+            level = self.situation.level_of(plan)
+            told = replace(facts, noise_floor=None if floor is None else floor.floor, registration=level)
             record, reason, error = build_record(self.script, plan, preregistration, table, here, told, *rows)
             results.append(Concluded(plan, record, record.proof_id, observations, reason, error))
         self.concluded = tuple(results)

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ophamin.errors import ClaimError, OphaminError
+from ophamin.measuring.registration import Collected
 from ophamin.measuring.scenarios.functions import ATTRIBUTE
 from ophamin.plugin import fixtures
 from ophamin.plugin.docket import RUN, declaration_on
@@ -51,6 +52,32 @@ class Collection:
                     raise pytest.Collector.CollectError(f"{item.nodeid}: {type(error).__name__}: {error}") from error
         return made
 
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        if any(SCRIPT in item.stash for item in items):
+            self._docket.registration.deselect()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if session.config.getoption("collectonly", False):
+            return
+        scenarios = [item for item in session.items if SCRIPT in item.stash]
+        self._docket.registration.collect((item.nodeid, self._collected(item)) for item in scenarios)
+
+    def _collected(self, item: Any) -> tuple[Collected, ...]:
+        """The claims of an item, each on the system that the item tries."""
+        script = item.stash[SCRIPT]
+        name = self.substrate_of(item)
+        digest = _pinned_digest(script.corpus)
+        return tuple(Collected(plan, name, digest) for plan in script.plans)
+
+    def substrate_of(self, item: Any) -> str:
+        """Name of the system that an item tries; empty for none."""
+        callspec = getattr(item, "callspec", None)
+        if callspec is None or "substrate" not in callspec.params:
+            return ""
+        value = callspec.params["substrate"]
+        return next((name for name, one in self._systems(declaration_on(item)).items() if one is value), "")
+
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         if declaration_on(item) is not None:
             item.add_marker("scenario")
@@ -79,6 +106,16 @@ class Collection:
         first = self._named.setdefault(name, test)
         if first != test:
             raise ClaimError(f"the scenario name {name!r} is taken by {first}; give one of the two another name=")
+
+
+def _pinned_digest(corpus: Any) -> str | None:
+    """Content digest of a corpus that does not grow; empty for a living one, None where it cannot be had."""
+    if corpus is None or not getattr(corpus, "pinned", True):
+        return ""
+    try:
+        return str(corpus.content_hash())
+    except OphaminError:
+        return None
 
 
 def compile_script(item: Any, docket: Docket) -> Script:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Generator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ from ophamin.measuring.trial import Concluded, Situation, Trial
 from ophamin.plugin.attempts import Bookkeeping
 from ophamin.plugin.folder import RecordFolder
 from ophamin.plugin.progress import Progress
+from ophamin.plugin.registration import GOALPOSTS, Registration
 from ophamin.plugin.rows import Row, row_of
 from ophamin.plugin.signing import KEY, KEY_FILE, Sealing, choose_key
 from ophamin.seeing.substrate.base import SUBSTRATES, SubstrateUnderTest, parse_spec
@@ -46,7 +47,7 @@ ROWS = pytest.StashKey[list[Row]]()
 
 ONLY_INCONCLUSIVE = 80
 """Exit code: the session failed, and only because claims were inconclusive."""
-LOOKS = ("collectonly", "setuponly", "ophamin_plan", "ophamin_aa")
+LOOKS = ("collectonly", "setuponly", "ophamin_plan", "ophamin_aa", "ophamin_register")
 """Options under which no claim is tried, so that the records of an earlier session stay."""
 FLOORS = "proofs/aa"
 """Where noise floors lie, below the project's root: a project commits them."""
@@ -78,6 +79,7 @@ class Docket:
         self.unwritten: list[str] = []
         self.records = RecordFolder(options.folder)
         self.book = Bookkeeping(config.rootpath, options)
+        self.registration = Registration(config, config.rootpath, insists=options.locked)
         self.floors_folder = config.rootpath / FLOORS
         self.progress = Progress(config)
         self._config = config
@@ -116,12 +118,17 @@ class Docket:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        output = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            output["ophamin_lock"] = self.registration.for_controller()
         result = yield
         if self.is_worker or session.exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             return result
         corrected = self.corrected()
         if self.unwritten:
             session.exitstatus = RECORD_PROBLEM
+        elif self.options.tries and self.registration.blocks:
+            session.exitstatus = GOALPOSTS
         elif session.testsfailed and session.testsfailed == len(corrected):
             session.exitstatus = pytest.ExitCode.OK
         elif session.testsfailed and session.testsfailed == self._failed_inconclusive:
@@ -150,7 +157,7 @@ class Docket:
         run = getattr(item, "callspec", None) and item.callspec.params.get(RUN)  # type: ignore[attr-defined]
         attempt = self._attempts.get(item.nodeid, self.options.first_attempt - 1) + 1 if run is None else run + 1
         self._attempts[item.nodeid] = attempt
-        trial = Trial(script, self.situation(self.command(item.nodeid, attempt), attempt))
+        trial = Trial(script, self.situation(self.command(item.nodeid, attempt), attempt, item.nodeid))
         trial.open()
         item.stash[TRIAL] = trial
         item.stash[ROWS] = []
@@ -163,7 +170,7 @@ class Docket:
         """The trial of a scenario that was set up; None on an ordinary test."""
         return item.stash.get(TRIAL, None)
 
-    def situation(self, command: str, attempt: int) -> Situation:
+    def situation(self, command: str, attempt: int, nodeid: str = "") -> Situation:
         """Where and how a trial of this session runs."""
         return Situation(
             command=command,
@@ -174,6 +181,7 @@ class Docket:
             redact=self.redact,
             progress=self.progress,
             floor_of=self.floor_of,
+            level_of=partial(self.registration.level, nodeid),
         )
 
     @cached_property
@@ -233,7 +241,15 @@ class Docket:
         except RecordWriteError as error:
             return error
         resume = "" if self.book.off else shlex.join(["pytest", "--ophamin", "--ophamin-resume", item.nodeid])
-        row = row_of(one, item.nodeid, self.shown_path(path), attempt, stored=stored, resume=resume)
+        row = row_of(
+            one,
+            item.nodeid,
+            self.shown_path(path),
+            attempt,
+            stored=stored,
+            resume=resume,
+            exploratory=self.registration.is_exploratory(item),
+        )
         item.stash[ROWS].append(row)
         item.ihook.pytest_ophamin_recorded(item=item, record=one.record, path=path)
         return None

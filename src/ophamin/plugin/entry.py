@@ -45,13 +45,17 @@ def pytest_configure(config: pytest.Config) -> None:
         from ophamin.plugin.forecast import Forecasts
 
         config.pluginmanager.register(Forecasts(clerk, pilot=options.pilot))
+    elif options.registers:
+        from ophamin.plugin.registration import Registering
+
+        config.pluginmanager.register(Registering(clerk, options.reason))
     elif options.against_itself:
         from ophamin.plugin.self_runs import SelfRuns
 
         config.pluginmanager.register(SelfRuns(clerk))
     else:
         config.pluginmanager.register(terminal.Summary(clerk))
-    config.pluginmanager.register(verdicts.Verdicts(clerk, tries=not (options.plan or options.against_itself)))
+    config.pluginmanager.register(verdicts.Verdicts(clerk, tries=options.tries))
     if config.pluginmanager.hasplugin("xdist"):
         from ophamin.plugin.workers import Workers
 

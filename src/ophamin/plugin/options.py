@@ -32,6 +32,9 @@ class Options:
         gate: verdicts that fail the session.
         ledger: folder of the ledger of attempts, absolute.
         mode: what is done with what the ledger holds.
+        registers: write the collected claims into the lock, and try none.
+        reason: why a registered claim changed.
+        locked: without a lock the session does not begin.
         key_file: private key that signs the records; None for the one of the environment or the user.
         require_signature: a session without a key is an error.
         plan: print what each claim would cost and promise, and try none.
@@ -46,11 +49,19 @@ class Options:
     gate: frozenset[str] = frozenset({"refuted"})
     ledger: Path = Path(DEFAULT_LEDGER)
     mode: Mode = "continue"
+    registers: bool = False
+    reason: str = ""
+    locked: bool = False
     key_file: Path | None = None
     require_signature: bool = False
     plan: bool = False
     pilot: bool = False
     against_itself: bool = False
+
+    @property
+    def tries(self) -> bool:
+        """Whether claims are tried in this session."""
+        return not (self.plan or self.registers or self.against_itself)
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -101,6 +112,13 @@ def add_options(parser: pytest.Parser) -> None:
         "--ophamin-fresh", action="store_true", help="begin a new, counted attempt instead of giving stored verdicts"
     )
     group.addoption(
+        "--ophamin-register",
+        action="store_true",
+        help="write the collected claims into ophamin.lock, print what changed, and try none",
+    )
+    group.addoption("--ophamin-reason", metavar="TEXT", help="with --ophamin-register: why a registered claim changed")
+    group.addoption("--ophamin-locked", action="store_true", help="fail where there is no ophamin.lock")
+    group.addoption(
         "--ophamin-key-file",
         metavar="FILE",
         help="private key (PEM, Ed25519 or P-256) that signs the records; else OPHAMIN_SIGNING_KEY_FILE or "
@@ -115,6 +133,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("ophamin_seed", "seed of sampling orders and of the fixture rng", default="0")
     parser.addini("ophamin_inconclusive", "pass or fail", default="pass")
     parser.addini("ophamin_gate", "verdicts that fail the session", default="refuted")
+    parser.addini("ophamin_locked", "fail where there is no ophamin.lock", type="bool", default=False)
     parser.addini("ophamin_key_file", "private key that signs the records", default="")
     parser.addini("ophamin_require_signature", "fail where there is no key", type="bool", default=False)
     parser.addini(
@@ -150,6 +169,10 @@ def read_options(config: pytest.Config) -> Options:
         raise pytest.UsageError("--ophamin-pilot times units for --ophamin-plan; give both")
     if config.getoption("ophamin_plan") and config.getoption("numprocesses", None):
         raise pytest.UsageError("--ophamin-plan tries nothing, so it needs no workers; leave out -n, or give -n 0")
+    if config.getoption("ophamin_register") and config.getoption("numprocesses", None):
+        raise pytest.UsageError("--ophamin-register tries nothing, so it needs no workers; leave out -n, or give -n 0")
+    if config.getoption("ophamin_reason") and not config.getoption("ophamin_register"):
+        raise pytest.UsageError("--ophamin-reason says why a claim changed; give --ophamin-register with it")
     key_file = str(config.getoption("ophamin_key_file") or config.getini("ophamin_key_file"))
     return Options(
         folder=config.rootpath / str(_given(config, "ophamin_dir")),
@@ -159,6 +182,9 @@ def read_options(config: pytest.Config) -> Options:
         gate=frozenset(gate - {"none"}),
         ledger=config.rootpath / str(config.getini("ophamin_ledger")),
         mode="resume" if resume else "fresh" if fresh else "continue",
+        registers=bool(config.getoption("ophamin_register")),
+        reason=config.getoption("ophamin_reason") or "",
+        locked=bool(config.getoption("ophamin_locked") or config.getini("ophamin_locked")),
         key_file=config.rootpath / key_file if key_file else None,
         require_signature=bool(
             config.getoption("ophamin_require_signature") or config.getini("ophamin_require_signature")

@@ -43,6 +43,7 @@ class Row(TypedDict):
     attempt: int
     stored: str
     resume: str
+    exploratory: bool
     floor: float | None
     family: str
     p_holds: float | None
@@ -52,7 +53,16 @@ class Row(TypedDict):
     certain: bool
 
 
-def row_of(one: Concluded, nodeid: str, path: str, attempt: int, *, stored: str = "", resume: str = "") -> Row:
+def row_of(
+    one: Concluded,
+    nodeid: str,
+    path: str,
+    attempt: int,
+    *,
+    stored: str = "",
+    resume: str = "",
+    exploratory: bool = False,
+) -> Row:
     """The row of a concluded claim.
 
     Args:
@@ -61,6 +71,7 @@ def row_of(one: Concluded, nodeid: str, path: str, attempt: int, *, stored: str 
         path: where the record lies, as people read it.
         attempt: from 1.
         stored: the day on which an earlier run concluded it; empty for this one.
+        exploratory: there is a lock, and the claim is not in it.
         resume: the command that goes on with it, should it be undecided; empty where none does.
     """
     plan, record = one.plan, one.record
@@ -90,6 +101,7 @@ def row_of(one: Concluded, nodeid: str, path: str, attempt: int, *, stored: str 
         id=one.proof_id,
         attempt=attempt,
         stored=stored,
+        exploratory=exploratory,
         floor=evidence.detail["noise_floor"],
         family=visible(plan.settings.multiplicity),
         p_holds=evidence.detail["p_claim_fails"],

@@ -40,6 +40,7 @@ class Summary:
             f"ophamin {ophamin_version()}: {rates}; fails on {gate}",
             f"records: {where}, {self._docket.sealing.told}",
         ]
+        lines.append(self._docket.registration.header())
         if self._docket.floors is not None:
             lines += [f"noise floors: {problem}" for problem in self._docket.floors.problems]
         if self._docket.book.off:
@@ -49,6 +50,7 @@ class Summary:
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         for problem in self._docket.unwritten:
             terminalreporter.write_line(f"ophamin: {problem}", red=True)
+        self._docket.registration.summary(terminalreporter)
         rows = self._docket.rows
         if not rows:
             return
@@ -107,6 +109,8 @@ def _write_row(terminal: TerminalReporter, row: Row, *, verbose: bool) -> None:
         told.append(f"noise floor {row['floor']:.3g}: two runs of the same system differ by up to that (A/A)")
     if verbose and (walked := walk_line(row, _bars(terminal))):
         told.append(walked)
+    if row["exploratory"]:
+        told.append("exploratory: not in the lock, and satisfies no gate")
     told += [row["nodeid"], row["path"]] if verbose else [_shortened(f"{row['id'][:12]} {row['nodeid']}", width)]
     terminal.write(f"{row['verdict']:<14}", **{COLOURS[row["verdict"]]: True, "bold": True})
     terminal.write_line(f"\n{INDENT}".join(told))

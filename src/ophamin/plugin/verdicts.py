@@ -63,6 +63,10 @@ class InconclusiveFailure(_Plain, Inconclusive):
     """`Inconclusive` where the gate fails on it."""
 
 
+class GoalpostsMoved(_Plain):
+    """A registered claim is no longer what was registered."""
+
+
 class InconclusiveSkip(Skipped, Inconclusive):
     """`Inconclusive` where it does not block; placed in the test's own file, not in this one."""
 
@@ -98,8 +102,18 @@ class Verdicts:
             item.user_properties[:] = [one for one in item.user_properties if not one[0].startswith(PROPERTY)]
             item.stash[STANDS] = False
         if declaration_on(item) is not None:
+            self._require_unmoved(item)
             script = item.stash.get(SCRIPT, None) or compile_script(item, self._docket)
             self._docket.open(item, script)
+
+    def _require_unmoved(self, item: pytest.Item) -> None:
+        """A claim whose goalposts were moved is not tried."""
+        if moved := self._docket.registration.moved(item):
+            told = "; ".join(f"{change.field}: {change.old} -> {change.new}" for one in moved for change in one.changes)
+            raise GoalpostsMoved(
+                f"GOALPOSTS MOVED: {told}\n  register the change and say why: "
+                'pytest --ophamin --ophamin-register --ophamin-reason "..."'
+            )
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -32,6 +32,12 @@ class Workers:
             self._open.pop(report.nodeid, None)
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        told = getattr(node, "workeroutput", {}).get("ophamin_lock")
+        if told is not None:
+            self._docket.registration.told_by_worker = told
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any) -> None:
         if crashitem not in self._open:
             return
