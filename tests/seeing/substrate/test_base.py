@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+import subprocess
+
 import pytest
 
 from ophamin.core.plugins import UnknownPluginError
@@ -107,6 +109,14 @@ def test_a_substrate_without_its_methods_cannot_be_made():
         ("mock:fresh", SubstrateSpec("mock", fresh=True)),
         ("mock:fresh=false", SubstrateSpec("mock")),
         ("k:url=http://localhost:80/", SubstrateSpec("k", {"url": "http://localhost:80/"})),
+        ("git:main:shop.prices:quote", SubstrateSpec("git", place="main:shop.prices:quote")),
+        (
+            "git:HEAD~1:shop:quote,timeout=5,fresh",
+            SubstrateSpec("git", {"timeout": 5}, fresh=True, place="HEAD~1:shop:quote"),
+        ),
+        ("git:origin/main:m:f, timeout=0.5", SubstrateSpec("git", {"timeout": 0.5}, place="origin/main:m:f")),
+        ("git:1234567:m:f", SubstrateSpec("git", place="1234567:m:f")),
+        ("git:ref=main,target=m:f", SubstrateSpec("git", {"ref": "main", "target": "m:f"})),
     ],
 )
 def test_a_spec_is_read_into_name_options_and_fresh(text, parsed):
@@ -114,8 +124,12 @@ def test_a_spec_is_read_into_name_options_and_fresh(text, parsed):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  ", ":seed=1", "mock:", "mock:=1", "mock:seed=1,seed=2", "mock:fresh=maybe", "mock:,"]
-)
+    "text",
+    [
+        "", "  ", ":seed=1", "mock:", "mock:=1", "mock:seed=1,seed=2", "mock:fresh=maybe", "mock:,", "mock:seed=1,a:b",
+        "git:main:m:f,main:m:g", "git:main:m:f,timeout=1,timeout=2",
+    ],
+)  # fmt: skip
 def test_a_text_of_another_form_is_refused_with_the_text(text):
     with pytest.raises(ClaimError) as caught:
         parse_spec(text)
@@ -171,6 +185,63 @@ def test_a_ready_made_system_takes_no_options(registered):
     assert make_substrate("ready") is system
     with pytest.raises(ClaimError, match=r"ready-made, without options; leave out \['seed'\]"):
         make_substrate("ready:seed=1")
+
+
+class Placed(Constant):
+    """Made from a place and an option, as a spec has them."""
+
+    def __init__(self, *given):
+        super().__init__()
+        self.given = given
+
+    @classmethod
+    def from_spec(cls, place, *, python="", timeout=60.0):
+        if place.count(":") < 2:
+            raise ClaimError(f"{place!r} names nothing")
+        return cls(place, python, timeout)
+
+
+def test_a_place_goes_to_the_class_that_reads_one_with_the_options_beside_it(registered):
+    registered(Placed, "placed")
+    assert make_substrate("placed:main:shop:quote").given == ("main:shop:quote", "", 60.0)
+    assert make_substrate("placed:main:shop:quote,timeout=5").given == ("main:shop:quote", "", 5)
+
+
+def test_a_place_that_the_class_refuses_is_a_claim_error_with_its_reason(registered):
+    registered(Placed, "placed")
+    with pytest.raises(ClaimError, match="substrate 'placed' cannot be built with no option: 'a:b' names nothing"):
+        make_substrate("placed:a:b")
+
+
+@pytest.mark.parametrize("option", ["rate=1", "place=x"])
+def test_beside_a_place_the_options_are_those_of_from_spec(registered, option):
+    registered(Placed, "placed")
+    with pytest.raises(ClaimError, match=r"takes no option '\w+'.*Known: python, timeout"):
+        make_substrate(f"placed:main:shop:quote,{option}")
+
+
+def test_a_substrate_that_reads_no_place_says_what_it_takes(registered):
+    ready = Placed("a", "b", 1)
+    registered(ready, "ready-placed")
+    for name in ("mock", "ready-placed"):
+        with pytest.raises(ClaimError) as caught:
+            make_substrate(f"{name}:main:shop:quote,seed=1")
+        assert str(caught.value) == (
+            f"'{name}:main:shop:quote,seed=1': 'main:shop:quote' is no option; write name:key=value,key=value"
+        )
+
+
+@pytest.mark.needs("git")
+def test_a_function_at_a_commit_is_named_by_place_or_by_options(tmp_path, monkeypatch):
+    (tmp_path / "answers.py").write_text("def length(text):\n    return len(text)\n", encoding="utf-8")
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(tmp_path)]
+    for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "a commit"]):
+        subprocess.run([*git, *arguments], check=True)
+    monkeypatch.chdir(tmp_path)
+    for spec in ("git:main:answers:length,timeout=60", "git:ref=main,target=answers:length"):
+        with make_substrate(spec) as system:
+            assert system.metadata()["ref"] == "main"
+            assert system.run_cycle("four").raw == {"value": 4}
 
 
 def test_an_object_without_the_methods_is_no_substrate():

@@ -2,6 +2,8 @@
 """What every registered substrate and every wrapper keeps, whoever wrote it."""
 
 import json
+import subprocess
+from contextlib import closing, nullcontext
 
 import pytest
 
@@ -11,16 +13,29 @@ from ophamin.seeing.substrate.base import SubstrateUnderTest, list_substrates, m
 from ophamin.seeing.substrate.function import FunctionSubstrate
 from ophamin.seeing.substrate.recording import RecordingSubstrate
 
+
+def git_substrate(folder):
+    """A function at a commit of a repository that is made in the folder."""
+    (folder / "answers.py").write_text("def length(text):\n    return len(text)\n", encoding="utf-8")
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(folder)]
+    for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "a commit"]):
+        subprocess.run([*git, *arguments], check=True)
+    return make_substrate(f"git:ref=main,target=answers:length,root={folder}")
+
+
 MAKERS = {
-    "mock": lambda: make_substrate("mock"),
-    "function": lambda: FunctionSubstrate(len),
-    "recorded mock": lambda: RecordingSubstrate(make_substrate("mock"), lambda *_: None),
+    "mock": lambda _: make_substrate("mock"),
+    "function": lambda _: FunctionSubstrate(len),
+    "recorded mock": lambda _: RecordingSubstrate(make_substrate("mock"), lambda *_: None),
+    "git": git_substrate,
 }
 
 
-@pytest.fixture(params=MAKERS)
-def system(request):
-    return MAKERS[request.param]()
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.needs("git") if name == "git" else ()) for name in MAKERS])
+def system(request, tmp_path):
+    made = MAKERS[request.param](tmp_path)
+    with closing(made) if request.param == "git" else nullcontext(made):
+        yield made
 
 
 def test_every_substrate_of_this_distribution_is_tried_here():

@@ -2,7 +2,7 @@
 """The cost of Wald's test of a Gaussian mean with sigma known, by recursion over a lattice.
 
 A Gaussian unit is replaced by one on the points of a lattice, with the same mean and nearly the same variance. What
-that moves is below 0.001 in a probability and one part in a thousand of an expected n.
+that moves is below 0.001 in a probability and half a percent of an expected n.
 """
 
 from __future__ import annotations

@@ -97,16 +97,13 @@ class RateCase(Case):
                 f"exact probabilities would take {counts:.0e} steps, and the limit is {LARGEST_EXACT:.0e}; "
                 "give a larger mde or a smaller cap"
             )
-        ends = follow(walk, self._reference(bar.value, rates), truths=(rates[0], rates[-1]))
+        # walks are long at the bar; at an end of the range there is no chance to follow
+        reference = bar.value if 0.0 < bar.value < 1.0 else 0.5 * (rates[0] + rates[-1])
+        ends = follow(walk, reference, truths=(rates[0], rates[-1]))
         return tuple(outlook_of(ends.at(rate), bar, truth) for truth, rate in zip(truths, rates, strict=True))
 
     def _rate_bar(self) -> Bar:
         return replace(self.bar, value=min(max(self.rate(self.bar.value), 0.0), 1.0))
-
-    def _reference(self, bar: float, rates: Sequence[float]) -> float:
-        """A rate at which walks are long, off 0 and 1."""
-        middle = 0.5 * (rates[0] + rates[-1])
-        return middle if self.acceptance or not 0.0 < bar < 1.0 else bar
 
     def _of_sample(self, truth: float, rate: float, n: int) -> Outlook:
         bar = self._rate_bar()

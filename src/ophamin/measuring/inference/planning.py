@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 LARGEST_EXACT: Final = 60_000_000
-_COUNTS_PER_MIXTURE: Final = 2000  # two integrals take as long as this many counts
+_COUNTS_PER_MIXTURE: Final = 8000  # two integrals and their edges take as long as this many counts
 METHODS: Final = ("mixture", "sprt", "two_sprt")
 
 PlannedRule: TypeAlias = Sprt | TwoSprt | BetaMixture

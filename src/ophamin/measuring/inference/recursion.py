@@ -114,8 +114,8 @@ class Ends:
 def follow(walk: Walk, reference: float, *, truths: tuple[float, float] = (0.0, 1.0)) -> Ends:
     """Follow a fresh walk over 0/1 units to every place where it can end.
 
-    Every probability at a truth within ``truths`` is a lower bound that is off by less than 1e-12, plus what the
-    chances of one double hold. Truths near the reference need fewer digits and take less than half the time.
+    Every probability at a truth within ``truths`` is a lower bound that misses less than 1e-12, but for the rounding
+    of sums. Truths near the reference need fewer digits and take less than half the time.
 
     Args:
         walk: its boundaries, look schedule and cap; it is read, not moved.
@@ -162,7 +162,7 @@ def edges_of(walk: Walk) -> Callable[[int], tuple[int, int]]:
 
 
 def counts_to_follow(walk: Walk) -> int:
-    """About how many counts `follow` has to visit for a walk with a cap; 1e7 take some tenths of a second.
+    """About how many counts `follow` has to visit for a walk with a cap; 1e7 take one or two tenths of a second.
 
     Raises:
         ClaimError: where the walk is not one over 0/1 units, or has no cap.
