@@ -402,3 +402,16 @@ def _forward(walk, rates, cap):
         if last < first:
             break
     return above, below
+
+
+@pytest.mark.parametrize(
+    ("rule", "bar"),
+    [
+        (Sprt(0.1, cap=20), Bar(">=", 0.5, 0.05, 0.5)),
+        (TwoSprt(0.0028, batch=10, cap=1441), Bar(">=", 0.99, 0.05, 0.2)),
+    ],
+)
+def test_a_boundary_is_never_lowered_to_nothing(rule, bar):
+    accept, reject = calibrate(rule, bar)
+    assert accept > 0.0
+    assert reject > 0.0

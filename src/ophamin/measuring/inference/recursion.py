@@ -286,9 +286,12 @@ def _lowered(
     step = -math.log(max(ratios(pair)[side], 1e-3))
     while step > _FINE:
         lower = pair[side] - step
+        if lower <= 0.0:  # no walk has such a boundary
+            step *= 0.5
+            continue
         trial = (lower, pair[1]) if side == 0 else (pair[0], lower)
         attained = ratios(trial)
-        if lower <= 0.0 or max(attained) > 1.0:
+        if max(attained) > 1.0:
             step *= 0.5
             continue
         pair = trial
