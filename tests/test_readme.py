@@ -104,7 +104,9 @@ def test_the_exit_codes_are_those_of_the_code():
     from ophamin.plugin.registration import GOALPOSTS
 
     table = README.partition("| exit code | meaning |")[2].partition("\n\n")[0]
-    assert {f"| {ONLY_INCONCLUSIVE} |", f"| {GOALPOSTS} |", f"| {RECORD_PROBLEM} |"} <= set(re.findall(r"^\| \d+ \|", table, re.MULTILINE))
+    assert {f"| {ONLY_INCONCLUSIVE} |", f"| {GOALPOSTS} |", f"| {RECORD_PROBLEM} |"} <= set(
+        re.findall(r"^\| \d+ \|", table, re.MULTILINE)
+    )
 
 
 def _without_run(text):

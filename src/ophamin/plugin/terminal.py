@@ -44,7 +44,7 @@ class Summary:
         if self._docket.floors is not None:
             lines += [f"noise floors: {problem}" for problem in self._docket.floors.problems]
         if self._docket.book.off:
-            return [*lines, f"ledger: off, {self._docket.book.off}"]
+            return [*lines, f"ledger: off, {self._docket.book.off.partition(':')[0]}"]
         return [*lines, f"ledger: {self._docket.shown_path(options.ledger)} (verdicts of this commit stand)"]
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
