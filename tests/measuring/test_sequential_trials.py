@@ -273,6 +273,35 @@ def _cycle(value):
     return CycleResult(0, True, {"x": value})
 
 
+def test_what_comes_after_the_decision_changes_nothing():
+    trial = opened(mean("x", bounds=(0, 1)) >= 0.1, rate("y") >= 0.5, budget=400)
+    for n in range(300):
+        trial.observe(x=1.0 - n / 400, y=n % 2 == 0)
+    first, second = trial.conclude()
+    detail = first.record.evidence[0].detail
+    assert first.record.verdict.outcome == "VALIDATED"
+    assert detail["n_units"] == detail["decided_at"] < 50
+    assert second.record.verdict.outcome == "INCONCLUSIVE"
+
+
+def test_errors_after_the_decision_count_no_more():
+    trial = opened(mean("x", bounds=(0, 1)) >= 0.2, budget=400)
+    for n in range(100):
+        trial._admit("s", None, _cycle(0.9 if n < 60 else float("nan")), 0.0)
+    (one,) = trial.conclude()
+    assert (one.record.verdict.outcome, one.record.evidence[0].detail["errors"]) == ("VALIDATED", 0)
+
+
+def test_a_record_that_gives_no_unit_does_not_use_up_the_budget():
+    trial = opened(OFTEN, corpus=Numbers(1000), budget=100, streams=True)
+    for n, _ in enumerate(trial.stream):
+        if n % 2:
+            trial.observe(x=n % 20 != 1)
+    (one,) = trial.conclude()
+    assert one.record.evidence[0].detail["n_units"] == 100
+    assert "cap of 100 units" in one.reason
+
+
 # -- units ------------------------------------------------------------------------------------------------------------
 
 
@@ -293,6 +322,19 @@ def test_a_unit_that_comes_back_is_an_error_with_the_way_out():
     assert trial.decided  # nothing further can be used
     with pytest.raises(ObservationError, match=r"came back.*method='exact'"):
         raise trial.conclude()[0].error
+
+
+def test_a_failure_of_no_known_unit_leaves_the_open_unit_open():
+    trial = opened(OFTEN, budget=600, unit="user", errors="fail")
+    for n in range(6):
+        failed = n == 1
+        raw = {} if failed else {"x": True, "user": "a" if n < 3 else "b"}
+        from ophamin.core.shapes import CycleResult
+
+        trial._admit("s", None, CycleResult(n, not failed, raw, error="broke" if failed else None), 0.0)
+    (one,) = trial.conclude()
+    assert one.error is None
+    assert one.record.evidence[0].detail["n_units"] == 3
 
 
 def test_a_fixed_plan_brings_the_rows_of_a_unit_together_wherever_they_stand():

@@ -58,3 +58,27 @@ def test_a_family_without_name_or_with_an_unknown_procedure_is_refused(project, 
 def test_the_procedure_is_declared_with_the_name(project, procedure):
     project.write(family(2, 38, f'"gate:{procedure}"'))
     project.run().stdout.fnmatch_lines([f"family gate ({procedure}): 2 claims*"])
+
+
+def test_an_ordinary_failure_is_not_excused_by_a_refutation_that_was_expected(project):
+    project.write(
+        family(6, 18, '"gate"').replace(
+            "        @scenario", "        @pytest.mark.xfail(raises=Refuted)\n        @scenario", 1
+        )
+        + "\n        def test_ordinary():\n            assert 1 == 2\n"
+    )
+    assert project.run().ret == ExitCode.TESTS_FAILED
+
+
+def test_an_error_beside_a_fallen_refutation_still_fails(project):
+    project.write(
+        family(6, 18, '"gate"').replace('rate("wrong") <= 0.3,', 'rate("wrong") <= 0.3, rate("typo") <= 0.3,', 1)
+    )
+    assert project.run().ret == ExitCode.TESTS_FAILED
+
+
+def test_a_family_that_cannot_be_corrected_says_so_and_corrects_nothing(project):
+    project.write(family(2, 38, '"gate:bh", budget=40'))
+    result = project.run()
+    assert result.ret == ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["family gate (bh) is not corrected: *"])

@@ -171,9 +171,9 @@ def test_a_fixed_plan_cannot_be_resumed_and_says_why(repository):
     )
     assert repository.run().parseoutcomes() == {"inconclusive": 1}
     result = repository.run("--ophamin-resume")
-    assert result.parseoutcomes() == {"failed": 1}
-    assert "cannot be continued" in result.stdout.str()
-    assert repository.run().parseoutcomes() == {"inconclusive": 1}
+    assert result.parseoutcomes() == {"inconclusive": 1}
+    assert "cannot be resumed" in result.stdout.str()
+    assert len(repository.entries()) == 1
 
 
 def test_calibrated_boundaries_cannot_be_resumed(repository):
@@ -188,7 +188,8 @@ def test_calibrated_boundaries_cannot_be_resumed(repository):
     )
     repository.run()
     result = repository.run("--ophamin-resume")
-    assert "calibrated for its budget alone" in result.stdout.str()
+    assert "calibrated for a" in result.stdout.str()
+    assert len(repository.entries()) == 1
 
 
 @pytest.mark.parametrize(
@@ -301,3 +302,87 @@ def test_reruns_within_a_session_change_nothing(repository):
     result = repository.run("-p", "rerunfailures", "--reruns", "3")
     assert result.parseoutcomes()["failed"] == 1
     assert repository.runs() == "x"
+
+
+TWO = '''
+    @scenario("both hold", rate("bad") <= 0.1, rate("coin") >= 0.5, budget=60)
+    def test_two(trial, rng):
+        """Do both hold?"""
+        note("x")
+        for n in range(60):
+            trial.observe(bad=True, coin=n % 2 == 0)
+            if trial.decided:
+                break
+'''
+
+
+def test_a_decided_claim_stands_while_another_of_the_same_test_is_resumed(repository):
+    repository.commit(TWO)
+    assert repository.run().ret == ExitCode.TESTS_FAILED
+    (first,) = [one for one in repository.records() if one.verdict.outcome == "REFUTED"]
+    for _ in range(2):
+        assert repository.run("--ophamin-resume").ret == ExitCode.TESTS_FAILED
+        (again,) = [one for one in repository.records() if one.verdict.outcome == "REFUTED"]
+        assert again == first
+    coin = next(one for one in repository.records() if one.verdict.outcome == "INCONCLUSIVE")
+    assert coin.evidence[0].detail["n_rows"] > 100, "the undecided claim goes on from what it has"
+
+
+def test_systems_that_are_named_alike_are_cases_of_their_own(repository):
+    repository.commit(
+        '''
+        class Answers:
+            def __init__(self, value):
+                self.value = value
+
+            def __call__(self, text):
+                return self.value
+
+        @scenario("few are wrong", rate("value") <= 0.3, corpus="sentences",
+                  substrates={"good": Answers(False), "evil": Answers(True)})
+        def test_system(substrate, stream):
+            """Is it good?"""
+            for record in stream:
+                substrate.run_cycle(record.content)
+        '''
+    )
+    for _ in range(2):
+        outcomes = repository.run().parseoutcomes()
+        assert (outcomes["passed"], outcomes["failed"]) == (1, 1)
+
+
+def test_a_fixed_body_that_breaks_off_never_gets_another_sample(repository):
+    repository.commit(
+        '''
+        @scenario("heads are rare", rate("heads") <= 0.2)
+        def test_coin(trial, rng):
+            """Is it rare?"""
+            drawn = [bool(rng.random() < 0.5) for _ in range(40)]
+            note(str(sum(drawn)) + " ")
+            raise OSError("that did not suit me")
+        '''
+    )
+    for _ in range(3):
+        assert repository.run().parseoutcomes() == {"failed": 1}
+    assert len(set(repository.runs().split())) == 1
+
+
+def test_an_error_in_the_evidence_fails_again_and_buys_no_budget(repository):
+    repository.commit(
+        '''
+        @scenario("both hold", rate("bad") <= 0.5, rate("typo") <= 0.5, budget=20)
+        def test_two(trial):
+            """Do both hold?"""
+            for n in range(20):
+                trial.observe(bad=n % 2 == 0)
+        '''
+    )
+    for _ in range(3):
+        assert repository.run().parseoutcomes() == {"failed": 1}
+        assert {one.evidence[0].detail["n_rows"] for one in repository.records()} == {20}
+
+
+def test_caches_beside_a_corpus_do_not_turn_the_ledger_off(repository):
+    repository.commit(FINE)
+    (repository.path / ".ophamin_lines_count").write_text("3")
+    repository.run().stdout.fnmatch_lines(["ledger: .ophamin/ledger*"])

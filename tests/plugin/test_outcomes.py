@@ -212,3 +212,15 @@ def test_two_bounds_of_one_statistic_have_properties_of_their_own(project):
     told = properties(project.path / "junit.xml")["share"]
     assert told["ophamin.rate(wrong) >= 0.01.verdict"] == "VALIDATED"
     assert told["ophamin.rate(wrong) <= 0.5.verdict"] == "VALIDATED"
+
+
+def test_the_gate_looks_at_every_claim_of_a_test_and_not_only_at_the_worst(project):
+    project.write('''
+        @scenario("two claims", rate("bad") <= 0.1, rate("coin") <= 0.5)
+        def test_two(trial):
+            """Do both hold?"""
+            for n in range(40):
+                trial.observe(bad=True, coin=n % 2 == 0)
+    ''')
+    result = project.run("--ophamin-gate=inconclusive")
+    assert result.ret == 80

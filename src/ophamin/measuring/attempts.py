@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ophamin.core import strictjson
-from ophamin.errors import ClaimError
+from ophamin.core.canonical import content_hash
 from ophamin.measuring.history import AttemptEntry, Case, CaseKey, History
 from ophamin.measuring.observations import unpack
 from ophamin.measuring.plan import Plan
@@ -35,10 +35,12 @@ class Stored:
     Attributes:
         concluded: its plan, record and observations, as they were written then.
         entry: what the ledger says of the attempt.
+        note: why it was not continued, where that was asked for.
     """
 
     concluded: Concluded
     entry: AttemptEntry
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,15 @@ class Attempts:
             HistoryError: the ledger is damaged, or cannot be written.
         """
         version = f"{self.project} {trial.system_label}".strip()
+        data = trial.preregistrations[0].data_hash
         with ExitStack() as stack:
-            cases = {
-                plan.digest: stack.enter_context(
-                    self.history.open(CaseKey(plan.digest, version, self.environment_class))
+            cases = {}
+            for plan in trial.script.plans:
+                # an item tries its own system on its own parameters, which a plan may name alike
+                claim = content_hash([plan.digest, data, trial.situation.item])
+                cases[plan.digest] = stack.enter_context(
+                    self.history.open(CaseKey(claim, version, self.environment_class))
                 )
-                for plan in trial.script.plans
-            }
             yield Opened(trial, cases, self.mode)
 
 
@@ -103,37 +107,33 @@ class Opened:
         Raises:
             HistoryError: a stored file is missing or was changed.
         """
-        if self._mode == "fresh" or not all(self._stands(plan) for plan in self._trial.script.plans):
+        plans = self._trial.script.plans
+        if self._mode == "fresh" or not all(self._stands(plan) for plan in plans):
             return ()
-        return tuple(self._read(plan) for plan in self._trial.script.plans)
+        return tuple(self._read(plan) for plan in plans)
 
-    def begin(self) -> None:
+    def begin(self) -> bool:
         """Make the trial go on from the last attempt, where there is something to go on from.
 
+        Returns:
+            Whether the attempt draws seeds of its own. One that begins again where a fixed-sample body broke does not,
+            so that breaking off never buys another sample.
+
         Raises:
-            ClaimError: going on was asked for, and the plan or the corpus does not allow it.
             HistoryError: a stored file is missing or was changed.
         """
-        plans, lasts = self._trial.script.plans, [case.last for case in self._cases.values()]
-        if self._mode == "fresh" or any(last is None or last.kind == "verdict" for last in lasts):
-            return
-        if not all(plan.sequential for plan in plans):
-            if self._mode == "resume":
-                raise ClaimError(
-                    f"{self._trial.script.metadata.name} has a fixed-sample plan, which cannot be continued: further "
-                    "data after a look would spoil its error rates; declare mde= or budget=, or use --ophamin-fresh"
-                )
-            return
-        if any(plan.settings.boundaries == "calibrated" for plan in plans):
-            raise ClaimError(
-                f"{self._trial.script.metadata.name} has boundaries calibrated for its budget alone, so it cannot be "
-                "continued; declare boundaries='ville', or use --ophamin-fresh"
-            )
-        case = self._cases[plans[0].digest]
+        lasts = [case.last for case in self._cases.values()]
+        if self._mode == "fresh" or any(last is None for last in lasts):
+            return self._mode == "fresh"
+        if self._lasting:
+            return False
+        case = max(
+            (case for case in self._cases.values() if case.last is not None and case.last.kind != "verdict"),
+            key=lambda one: one.last.n_rows if one.last is not None else 0,
+        )
         chain = _chain(case)
         table, _ = unpack(case.observations(chain[-1].number))
         records = [_record_of(case, entry) for entry in chain]
-        self._require_same_corpus(records[-1])
         self._trial.resume(
             Before(
                 rows=table,
@@ -144,15 +144,25 @@ class Opened:
             )
         )
         self._goes_on = True
+        return True
+
+    def standing(self) -> dict[str, Stored]:
+        """Verdicts that stand while another claim of the trial goes on, by the digest of their plan."""
+        if self._mode == "fresh":
+            return {}
+        plans = [plan for plan in self._trial.script.plans if self._has_verdict(plan)]
+        return {plan.digest: self._read(plan) for plan in plans}
 
     def note(self, concluded: Sequence[Concluded], broken: str) -> None:
         """Enter a finished attempt, for each claim that has no verdict yet or was tried afresh.
+
+        Where a claim's own evidence was an error nothing is entered: the test fails again until its code changes.
 
         Raises:
             HistoryError: the ledger could not be written.
         """
         number = self.number
-        for one in concluded:
+        for one in () if any(one.error for one in concluded) else concluded:
             case = self._cases[one.plan.digest]
             if self._mode != "fresh" and case.last is not None and case.last.kind == "verdict":
                 continue
@@ -165,7 +175,7 @@ class Opened:
                 started_at=self._started_at,
                 concluded_at=self._trial.situation.now(),
                 outcome=outcome,
-                kind="verdict" if outcome != "INCONCLUSIVE" else "broken" if broken or one.error else "undecided",
+                kind="verdict" if outcome != "INCONCLUSIVE" else "broken" if broken else "undecided",
                 reason=one.reason,
                 n_units=int(one.record.evidence[0].detail["n_units"]),
                 n_rows=int(one.record.evidence[0].detail["n_rows"]),
@@ -179,25 +189,35 @@ class Opened:
             )
             case.append(entry, proof, one.observations)
 
-    def _stands(self, plan: Plan) -> bool:
-        """Whether the last attempt at a claim stands: a verdict, or undecided where nobody asked to go on."""
+    @property
+    def _lasting(self) -> str:
+        """Why the claims of this trial cannot be continued; empty where they can."""
+        plans = self._trial.script.plans
+        if not all(plan.sequential for plan in plans):
+            return "a fixed-sample plan cannot be continued: further data after a look would spoil its error rates"
+        if any(plan.settings.boundaries == "calibrated" for plan in plans):
+            return "boundaries calibrated for a budget cannot be continued beyond it"
+        return ""
+
+    def _has_verdict(self, plan: Plan) -> bool:
         last = self._cases[plan.digest].last
-        return last is not None and (last.kind == "verdict" or (last.kind == "undecided" and self._mode == "continue"))
+        return last is not None and last.kind == "verdict"
+
+    def _stands(self, plan: Plan) -> bool:
+        """Whether the last attempt at a claim stands: a verdict, or undecided where nobody asked to go on, or can."""
+        last = self._cases[plan.digest].last
+        if last is None or last.kind == "broken":
+            return False
+        return last.kind == "verdict" or self._mode == "continue" or bool(self._lasting)
 
     def _read(self, plan: Plan) -> Stored:
         case = self._cases[plan.digest]
         entry = case.last
         assert entry is not None
         record = _record_of(case, entry)
-        return Stored(Concluded(plan, record, entry.proof_id, case.observations(entry.number), entry.reason), entry)
-
-    def _require_same_corpus(self, record: EmpiricalProofRecord) -> None:
-        now = self._trial.preregistrations[0].data_hash
-        if record.preregistration.data_hash != now:
-            raise ClaimError(
-                f"the corpus of {self._trial.script.metadata.name} has changed since its last attempt, so that its "
-                "unused records are not known; use --ophamin-fresh"
-            )
+        concluded = Concluded(plan, record, entry.proof_id, case.observations(entry.number), entry.reason)
+        asked = self._mode == "resume" and entry.kind == "undecided"
+        return Stored(concluded, entry, f"cannot be resumed: {self._lasting}; --ophamin-fresh" if asked else "")
 
 
 def _chain(case: Case) -> list[AttemptEntry]:

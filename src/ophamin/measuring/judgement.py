@@ -99,14 +99,22 @@ def judge(plan: Plan, table: Table, circumstances: Circumstances | None = None) 
     reader = UnitReader(plan)
     units = reader.take(table, counted) + reader.rest()
     _require_pairs(plan, table, counted, units)
-    if not plan.sequential:
-        units = units[: plan.cap]  # a fixed plan decides on what it declared; what came after changes nothing
+    seen = len(units)
+    if plan.kind != "rank_correlation" or not plan.sequential:
+        units = units[: plan.cap]  # what comes after the budget changes nothing
     decision = plan.rule.decide(units, plan.bar)
+    n_rows, last = len(rows), _row_of_decision(plan, decision, reader)
+    if last is not None:  # nor does what comes after the decision
+        rows, counted, failed = ([row for row in each if row <= last] for each in (rows, counted, failed))
+        missing = len(rows) - len([row for row in measured if row <= last]) - len(failed)
+        units = units[: decision.n]
     first_error = table.errors[failed[0]] if failed else ""
     reasons = [
         *_circumstantial(plan, around, len(counted)),
         *_errors_over_budget(plan, failed, missing, len(rows), first_error),
-        *_too_few(plan, len(units), _lost(plan, table, rows, counted), around, decision),
+        *_too_few(
+            plan, max(len(units), seen if last is not None else 0), _lost(plan, table, rows, counted), around, decision
+        ),
         *_dependent(plan, units),
         *_undecided(plan, decision, around),
         *_elsewhere(plan, decision, around),
@@ -114,7 +122,7 @@ def judge(plan: Plan, table: Table, circumstances: Circumstances | None = None) 
     return Judgement(
         decision=decision,
         inconclusive=tuple(reasons),
-        n_rows=len(rows),
+        n_rows=n_rows,
         n_units=len(units),
         errors=len(failed),
         missing=missing,
@@ -162,6 +170,13 @@ def _rows_of(plan: Plan, table: Table) -> list[int]:
         for row, value in enumerate(values)
         if row in table.errors or value is not None or by_none or (by_cycles and is_cycle[row])
     ]
+
+
+def _row_of_decision(plan: Plan, decision: Decision, reader: UnitReader) -> int | None:
+    """The row at which a sequential plan was decided; None where it was not, or where units and rows differ."""
+    if not plan.sequential or decision.outcome is None or plan.kind == "rank_correlation":
+        return None
+    return reader.completed_at[decision.n - 1] if decision.n <= len(reader.completed_at) else None
 
 
 def _require_pairs(plan: Plan, table: Table, counted: Sequence[int], units: Sequence[Any]) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -114,15 +114,45 @@ def _merge_base(git: GitRepository, branch: str | None) -> str:
     if not head:
         raise _Obstacle("no_commit", "HEAD is no commit yet; commit the lock")
     tip = _tip(git, branch)
-    ahead = git.ask("rev-list", "--first-parent", "--end-of-options", tip, f"^{head}").split()
-    base = _commit(git, f"{ahead[-1]}^1") if ahead else tip
-    if not base:
+    if not (met := _answer(git, "merge-base", "--end-of-options", head, tip)):
         raise _Obstacle("unrelated", f"HEAD and {_said(branch)} have no commit in common; merge or rebase")
-    return base
+    return _newest_tip(git, tip, met, head)
+
+
+def _newest_tip(git: GitRepository, tip: str, met: str, head: str) -> str:
+    """The newest commit on the branch's line of first parents that is in the history of ``head``.
+
+    Mostly that is ``met``, where git says that the two histories meet. The walk ``tip --not head`` would be shorter to
+    write, but goes by the dates of commits, which anybody can set.
+    """
+    line: list[str] = []
+    with closing(_line_of_first_parents(git, tip)) as commits:
+        for commit in commits:
+            if commit == met:
+                return met
+            line.append(commit)
+    newer, older = 0, len(line)  # `met` came in by a merge; on the line, what is older than an ancestor is one
+    while newer < older:
+        middle = (newer + older) // 2
+        if _answer(git, "merge-base", "--is-ancestor", "--end-of-options", line[middle], head) is None:
+            newer = middle + 1
+        else:
+            older = middle
+    if newer == len(line):
+        raise _Obstacle("unrelated", "HEAD holds no commit that was ever a tip of the protected branch; rebase")
+    return line[newer]
+
+
+def _line_of_first_parents(git: GitRepository, tip: str) -> Generator[str, None, None]:
+    rest = b""
+    with git.stream("rev-list", "--first-parent", "--end-of-options", tip) as blocks:
+        for block in blocks:
+            *commits, rest = (rest + block).split(b"\n")
+            yield from (commit.decode("ascii") for commit in commits)
 
 
 def _tip(git: GitRepository, branch: str | None) -> str:
-    """The commit of the protected branch."""
+    """The newest commit of the protected branch."""
     if branch is not None and _COMMIT.fullmatch(branch):
         if not (commit := _commit(git, branch)):
             raise _Obstacle("no_branch", f"the commit {branch[:12]} is not in this clone; fetch it")
@@ -145,13 +175,13 @@ def _tip(git: GitRepository, branch: str | None) -> str:
 def _default_tip(known: dict[str, str]) -> str:
     if (tip := known.get("refs/remotes/origin/HEAD")) is not None:
         return tip
-    for place in ("refs/remotes/origin", "refs/heads"):
-        names = [name for name in DEFAULT_BRANCHES if f"{place}/{name}" in known]
-        if len(names) == 1:
-            return known[f"{place}/{names[0]}"]
-        if names:
-            raise _Obstacle("no_branch", f"{' and '.join(names)} may both be the protected branch; name one of them")
-    raise _Obstacle("no_branch", "no branch here is called main or master; name the protected branch, and fetch it")
+    place = "refs/remotes/origin" if any(name.startswith("refs/remotes/origin/") for name in known) else "refs/heads"
+    names = [name for name in DEFAULT_BRANCHES if f"{place}/{name}" in known]
+    if len(names) == 1:
+        return known[f"{place}/{names[0]}"]
+    if names:
+        raise _Obstacle("no_branch", f"{' and '.join(names)} may both be the protected branch; name one of them")
+    raise _Obstacle("no_branch", f"{place} has no main and no master; name the protected branch, and fetch it")
 
 
 def _refs(git: GitRepository) -> dict[str, str]:
@@ -160,27 +190,28 @@ def _refs(git: GitRepository) -> dict[str, str]:
     return {name: commit for commit, _, name in (line.partition(" ") for line in lines)}
 
 
-def _commit(git: GitRepository, revision: str) -> str:
-    """The full id of a commit, or empty where there is none."""
+def _answer(git: GitRepository, *arguments: str) -> str | None:
+    """What git says, or None where it says no, which it does by ending with status 1."""
     try:
-        found = git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        return git.ask(*arguments)
     except GitError as error:
         if error.status == 1:
-            return ""
+            return None
         raise
-    return found if _COMMIT.fullmatch(found) else ""
+
+
+def _commit(git: GitRepository, revision: str) -> str | None:
+    """The full id of a commit, or None where there is none."""
+    return _answer(git, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
 
 
 def _blob_at(git: GitRepository, commit: str, folder: Path) -> bytes:
     """The bytes of the lock in a commit."""
     path = (folder / LOCK_NAME).as_posix()
-    try:
-        blob = git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{path}")
-    except GitError as error:
-        if error.status != 1:
-            raise
+    blob = _answer(git, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}:{path}")
+    if blob is None:
         problem = f"no {LOCK_NAME} stood at the merge base {commit[:12]}; what is locked here counts once it is merged"
-        raise _Obstacle("absent", problem, commit) from None
+        raise _Obstacle("absent", problem, commit)
     data = bytearray()
     with git.stream("cat-file", "blob", blob) as blocks:
         for block in blocks:

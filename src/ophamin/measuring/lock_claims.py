@@ -118,7 +118,7 @@ class LockedClaim:
         """The claim as a table of the lock: what has its absent value is left out."""
         held = {name: value for name, value in self.terms.items() if value is not None and value != TERMS[name].absent}
         tables = {
-            name: {key: packed(one) for key, one in value.items()}
+            name: {key: packed(one) for key, one in sorted(value.items())}
             for name, value in held.items()
             if TERMS[name].form == "table"
         }

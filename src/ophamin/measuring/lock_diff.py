@@ -191,7 +191,7 @@ def claim_block(title: str, claim: LockedClaim, changes: Sequence[Change], width
 def _rows(name: str, cells: Sequence[str], column: int, width: int) -> list[str]:
     """One row of a table, in as many lines as its longest cell needs."""
     room = max(_LEAST_CELL, (width - 2 - column - 3 * len(cells)) // len(cells))
-    wrapped = [textwrap.wrap(cell, room, drop_whitespace=True) or [""] for cell in cells]
+    wrapped = [textwrap.wrap(cell, room, break_on_hyphens=False) or [""] for cell in cells]
     lines = []
     for number, parts in enumerate(zip_longest(*wrapped, fillvalue="")):
         first = name[:column] if number == 0 else ""

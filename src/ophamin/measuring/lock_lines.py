@@ -15,7 +15,8 @@ from typing import Any
 __all__ = ["plain_tables"]
 
 _VALUE = (
-    r'(?:"(?P<text>(?:[^"\\\x00-\x1f\x7f]|\\["\\])*+)"|(?P<number>-?(?:0|[1-9][0-9]{0,14}+)(?P<part>\.[0-9]{1,17}+)?+)'
+    r'(?:"(?P<text>(?:[^"\\\x00-\x1f\x7f]|\\["\\])*+)"|(?P<number>-?(?:0|[1-9][0-9]{0,14}+)'
+    r"(?P<part>\.[0-9]{1,24}+(?:e[-+]?[0-9]{1,3}+)?+|e[-+]?[0-9]{1,3}+)?+)"
     r"|(?P<flag>true|false)|(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2}))"
 )
 _ASSIGNMENT = re.compile(rf"(?P<key>[A-Za-z0-9_-]++) = (?:{_VALUE}|(?P<list>\[))")

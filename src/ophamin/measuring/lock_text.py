@@ -14,7 +14,7 @@ from ophamin.core.text import visible
 from ophamin.errors import OphaminError
 from ophamin.measuring.lock_lines import plain_tables
 
-__all__ = ["END", "MAX_LOCK_BYTES", "SCHEMA", "TABLES", "LockError", "Reason", "line_of", "parse_toml"]
+__all__ = ["END", "MAX_LOCK_BYTES", "SCHEMA", "TABLES", "LockError", "Reason", "check_size", "line_of", "parse_toml"]
 
 SCHEMA: Final = 1
 TABLES: Final = ("claim", "amendment", "tombstone")
@@ -47,8 +47,9 @@ Reason = Literal[
 _SCHEMA = re.compile(r"^schema[ \t]*=[ \t]*([^\s#]{1,20})", re.MULTILINE)
 _CONFLICT = re.compile(r"^(?:(?:<{7}|>{7}|\|{7})(?=[ \r\n]|\Z)|={7}(?=\r?$))", re.MULTILINE)
 _STRINGS = re.compile(r'"(?:[^"\\\n]++|\\.)*+"|\'[^\'\n]*+\'|#[^\n]*+')
-_DOTTED_KEY = re.compile(r"\.[^=,\[\]{}\n.]*+=")
-_DEEP_HEADER = re.compile(r"^[ \t]*+\[[^\].\n]*+\.[^\].\n]*+\.", re.MULTILINE)
+_LONG_TEXT = re.compile(r"\"{3}|'{3}")  # two strings side by side, once those of one line are taken for one
+_DOTTED_KEY = re.compile(r"\.[^=,\[\]{}\n.]*+[=.]")
+_LONG_NUMBER = re.compile(r"(?<![0-9A-Fa-f_])[0-9A-Fa-f_]{400}")
 _PLACE = re.compile(r"\(at line (\d+), ")
 
 
@@ -113,11 +114,19 @@ def line_of(text: str, table: str, index: int, key: str = "") -> int | None:
     return start
 
 
+def check_size(data: bytes) -> None:
+    """Do nothing where a lock of these bytes is read, and may be written.
+
+    Raises:
+        LockError: it is too large.
+    """
+    for limit, size, unit in ((MAX_LOCK_BYTES, len(data), "bytes"), (MAX_LINES, data.count(b"\n"), "lines")):
+        if size > limit:
+            _refuse("too_large", f"more than {limit} {unit}; split the project, or give fewer parameters")
+
+
 def _text_of(data: bytes) -> str:
-    if len(data) > MAX_LOCK_BYTES:
-        _refuse("too_large", f"more than {MAX_LOCK_BYTES} bytes. Split the project")
-    if (count := data.count(b"\n")) > MAX_LINES:
-        _refuse("too_large", f"{count} lines; the limit is {MAX_LINES}. Split the project")
+    check_size(data)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -133,12 +142,14 @@ def _ends_whole(text: str) -> bool:
 
 def _check_shape(text: str) -> None:
     """Refuse on the text what would cost much as a value."""
-    for quotes in ('"""', "'''"):
-        if (start := text.find(quotes)) >= 0:
-            _refuse("syntax", "text over several lines; write it as one line, with \\n", _line_at(text, start))
-    skeleton = _STRINGS.sub('""', text)
-    if (dotted := _DOTTED_KEY.search(skeleton) or _DEEP_HEADER.search(skeleton)) is not None:
-        _refuse("syntax", "a key with dots; a lock has tables in one level", _line_at(skeleton, dotted.start()))
+    skeleton = _STRINGS.sub(lambda found: "" if found[0].startswith("#") else '""', text)
+    for pattern, what in (
+        (_LONG_TEXT, "text over several lines, where a lock has one"),
+        (_DOTTED_KEY, "a key of several parts, where a lock has one, and two in a header"),
+        (_LONG_NUMBER, "a number of more than 400 digits"),
+    ):
+        if (found := pattern.search(skeleton)) is not None:
+            _refuse("syntax", f"{what}; take the file from git again", _line_at(skeleton, found.start()))
     for limit, marks in ((MAX_VALUES, "=,"), (MAX_BRACKETS, "[{")):
         if (count := sum(map(skeleton.count, marks))) > limit:
             _refuse("too_large", f"{count} of the marks '{marks}'; the limit is {limit}. Split the project")

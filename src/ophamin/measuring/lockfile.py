@@ -17,7 +17,7 @@ from ophamin.core.text import visible
 from ophamin.errors import RecordWriteError
 from ophamin.measuring.lock_claims import Amendment, Change, Lock, LockedClaim, Tombstone
 from ophamin.measuring.lock_reader import lock_of
-from ophamin.measuring.lock_text import END, MAX_LOCK_BYTES, TABLES, LockError
+from ophamin.measuring.lock_text import END, MAX_LOCK_BYTES, TABLES, LockError, check_size
 
 __all__ = [
     "LOCK_NAME",
@@ -64,9 +64,7 @@ def lock_bytes(lock: Lock) -> bytes:
         around = visible(text[max(0, error.start - 30) : error.end])
         problem = f"{LOCK_NAME}: {around!r} holds half of a surrogate pair; write the character whole"
         raise LockError("wrong_value", problem) from error
-    if len(data) > MAX_LOCK_BYTES:
-        problem = f"{len(lock.claims)} claims take {len(data)} bytes; the limit is {MAX_LOCK_BYTES}"
-        raise LockError("too_large", f"{LOCK_NAME}: {problem}. Split the project")
+    check_size(data)
     return data
 
 

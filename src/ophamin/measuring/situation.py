@@ -36,6 +36,7 @@ class Situation:
         redact: removes from a text what must not enter a record.
         now: the time, as text.
         clock: seconds that never run back.
+        item: which test this is, where one claim is tried on several systems.
         progress: told of the trial between two records, so that a door can show how far it is.
         level_of: how much the registration of a claim is worth; see `ophamin.measuring.registration`.
         floor_of: the noise floor of a claim, where A/A runs have measured one.
@@ -49,6 +50,7 @@ class Situation:
     redact: Callable[[str], str] = str
     now: Callable[[], str] = utc_now
     clock: Callable[[], float] = time.monotonic
+    item: str = ""
     progress: Callable[[Any], None] = lambda _trial: None
     floor_of: Callable[[Plan], Floor | None] = lambda _plan: None
     level_of: Callable[[Plan], str] = lambda _plan: "none"

@@ -24,7 +24,7 @@ from ophamin.measuring.plan import Plan
 from ophamin.measuring.proof.record import DatasetRef, PreRegistration
 from ophamin.measuring.script import Script
 from ophamin.measuring.situation import Before, Concluded, Situation, SystemFacts, plain_metadata, state_of
-from ophamin.measuring.stream import Stream
+from ophamin.measuring.stream import MAX_SHUFFLED, Stream
 from ophamin.measuring.watch import Watch
 from ophamin.seeing.contract import check_contract
 from ophamin.seeing.substrate.arms import Arms
@@ -117,11 +117,14 @@ class Trial:
             import numpy as np
 
             handed_out.bit_generator.state = np.random.default_rng(self.seed).bit_generator.state
+        if self.arms is not None:
+            self.arms.reseed(self.seed)
         self._place_stream()
 
     def resume(self, before: Before) -> None:
         """Go on from an earlier attempt: its observations count, and what it used is not used again."""
         self._before = before
+        self.__dict__.pop("watches", None)  # they look further now
         self.ledger.restore(before.rows)
         self._place_stream()
 
@@ -263,6 +266,9 @@ class Trial:
         caps = [plan.widened(self.rounds).cap for plan in self.script.plans]
         if self.script.settings.unit is not None or any(cap is None for cap in caps):
             return None
+        corpus, looks = self.script.corpus, all(plan.sequential for plan in self.script.plans)
+        if looks and corpus is not None and corpus.count() <= MAX_SHUFFLED:
+            return None  # a record may give no unit, and the stream ends by itself once the budget is used up
         return max(cap for cap in caps if cap is not None)
 
     def observe(self, **values: Any) -> None:

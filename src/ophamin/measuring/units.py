@@ -28,6 +28,9 @@ class UnitReader:
 
     Args:
         plan: says which keys are read and what makes a unit.
+
+    Attributes:
+        completed_at: for each unit that `take` gave, the row that completed it.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -35,6 +38,7 @@ class UnitReader:
         self._pairs = _Pairs(plan) if plan.kind == "difference" else None
         self._groups: dict[Hashable, list[Any]] = {}
         self._seen: set[Hashable] = set()
+        self.completed_at: list[int] = []
 
     def take(self, table: Table, rows: Iterable[int]) -> list[Any]:
         """The units that these rows complete.
@@ -47,7 +51,7 @@ class UnitReader:
             MetricMissingError: a row lacks its unit, or the arm or second metric that the claim reads.
             ObservationError: a unit came back, or a pair has one arm twice.
         """
-        plan, done = self._plan, []
+        plan, done, started = self._plan, [], len(self.completed_at)
         columns = {key: table.column(key) for key in plan.keys}
         unit = plan.settings.unit
         for row in rows:
@@ -59,13 +63,16 @@ class UnitReader:
                     continue
             if unit is None:
                 done.append(value)
+                self.completed_at.append(row)
                 continue
             key = columns[unit][row]
             if key is None and not failed:
                 raise _missing(plan.metric, f"its unit {unit!r}", unit, table)
-            # a failure that cannot be told to belong to any unit is one of its own
-            own = ("row", id(table), row) if key is None else tuple(key) if isinstance(key, list) else key
-            done.extend(self._grouped(own, value))
+            if key is None:  # a failure that cannot be told to belong to any unit is one of its own
+                done.append(aggregate(plan, [value]))
+            else:
+                done.extend(self._grouped(tuple(key) if isinstance(key, list) else key, value))
+            self.completed_at.extend([row] * (len(done) + started - len(self.completed_at)))
         return done
 
     def rest(self) -> list[Any]:
@@ -88,7 +95,7 @@ class UnitReader:
             if key in self._seen:
                 raise ObservationError(
                     f"the unit {key!r} came back after it was counted; a sequential plan takes the rows of one unit "
-                    "together: group the input by it, or declare method='exact' with budget="
+                    "together: group the input by it and declare order='file', or method='exact' with budget="
                 )
             done = self.rest()
             self._seen.add(key)

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Bookkeeping"]
 
+CACHES = ".ophamin_"
+"""How the files begin that a corpus caches beside its data."""
+
 
 class Bookkeeping:
     """Looks up what an earlier run of the same commit found, and enters what this one finds.
@@ -43,7 +46,11 @@ class Bookkeeping:
         if others is None:
             return "git could not say whether the tree has untracked files"
         own = [self._options.folder, self._options.ledger]
-        strange = [name for name in others if not any(_lies_in(self._root / name, folder) for folder in own)]
+        strange = [
+            name
+            for name in others
+            if not (name.rpartition("/")[2].startswith(CACHES) or any(_lies_in(self._root / name, one) for one in own))
+        ]
         return f"{strange[0]} is not tracked by git" if strange else ""
 
     def open(self, trial: Trial, command_of: Callable[[int], str], held: ExitStack) -> tuple[Stored, ...]:
@@ -52,19 +59,21 @@ class Bookkeeping:
         Raises:
             CaseBusyError: another process is trying the same claim.
             HistoryError: the ledger is damaged.
-            ClaimError: going on was asked for and is not possible.
         """
         if self.off:
             return ()
         opened = held.enter_context(self._attempts.open(trial))
         stored = opened.stored()
         if not stored:
-            if opened.number > 1:
+            if opened.begin():
                 trial.number(opened.number, command_of(opened.number))
-            opened.begin()
             self._opened = opened
             held.callback(self._forget)
         return stored
+
+    def standing(self) -> dict[str, Stored]:
+        """Verdicts that stand while another claim of the same trial goes on, by the digest of their plan."""
+        return {} if self._opened is None else self._opened.standing()
 
     def note(self, trial: Trial, broken: str) -> None:
         """Enter what a trial concluded, where its cases are held.

@@ -89,6 +89,7 @@ class Docket:
         self._first_rows: dict[str, list[Row]] = {}
         self._registered: list[tuple[Any, str | None]] = []
         self._failed_inconclusive = 0
+        self._refuted: set[str] = set()
 
     # -- session --------------------------------------------------------------------------------------------------
 
@@ -124,15 +125,13 @@ class Docket:
         result = yield
         if self.is_worker or session.exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             return result
-        corrected = self.corrected()
+        excused = len(self.corrected() & self._refuted) + self._failed_inconclusive
         if self.unwritten:
             session.exitstatus = RECORD_PROBLEM
         elif self.options.tries and self.registration.blocks:
             session.exitstatus = GOALPOSTS
-        elif session.testsfailed and session.testsfailed == len(corrected):
-            session.exitstatus = pytest.ExitCode.OK
-        elif session.testsfailed and session.testsfailed == self._failed_inconclusive:
-            session.exitstatus = ONLY_INCONCLUSIVE
+        elif session.testsfailed and session.testsfailed == excused:
+            session.exitstatus = ONLY_INCONCLUSIVE if self._failed_inconclusive else pytest.ExitCode.OK
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -141,6 +140,8 @@ class Docket:
         self.unwritten.extend(getattr(report, "ophamin_unwritten", []))
         if report.failed:
             self._failed_inconclusive += getattr(report, "ophamin_gated", False)
+            if getattr(report, "ophamin_refuted", False):
+                self._refuted.add(report.nodeid)
 
     def corrected(self) -> set[str]:
         """Tests that failed by refutations alone, none of which stands after the correction of its family."""
@@ -148,7 +149,7 @@ class Docket:
             return set()
         from ophamin.plugin.families import fallen, family_reports
 
-        return fallen(self.rows, family_reports(self.rows))
+        return fallen(self.rows, family_reports(self.rows)[0])
 
     # -- trials ---------------------------------------------------------------------------------------------------
 
@@ -181,6 +182,7 @@ class Docket:
             redact=self.redact,
             progress=self.progress,
             floor_of=self.floor_of,
+            item=nodeid,
             level_of=partial(self.registration.level, nodeid),
         )
 
@@ -214,9 +216,15 @@ class Docket:
         """
         self.progress.clear()
         given = item.ihook.pytest_ophamin_evidence(item=item, trial=trial)
+        standing = self.book.standing()
         concluded = trial.conclude(broken, [row for rows in given for row in rows])
-        problems = [self._write(item, one, trial.situation.attempt) for one in concluded]
         self.book.note(trial, broken)
+        problems = [
+            self._give(item, standing[one.plan.digest])
+            if one.plan.digest in standing
+            else self._write(item, one, trial.situation.attempt)
+            for one in concluded
+        ]
         for problem in problems:
             if problem is not None:
                 raise problem
@@ -228,14 +236,17 @@ class Docket:
         Raises:
             RecordWriteError: one could not be written; the others were.
         """
-        problems = [
-            self._write(item, one.concluded, one.entry.number, stored=one.entry.concluded_at[:10]) for one in stored
-        ]
+        problems = [self._give(item, one) for one in stored]
         for problem in problems:
             if problem is not None:
                 raise problem
 
-    def _write(self, item: pytest.Item, one: Concluded, attempt: int, stored: str = "") -> RecordWriteError | None:
+    def _give(self, item: pytest.Item, one: Stored) -> RecordWriteError | None:
+        return self._write(item, one.concluded, one.entry.number, stored=one.entry.concluded_at[:10], note=one.note)
+
+    def _write(
+        self, item: pytest.Item, one: Concluded, attempt: int, *, stored: str = "", note: str = ""
+    ) -> RecordWriteError | None:
         try:
             path = self.keep(one)
         except RecordWriteError as error:
@@ -250,6 +261,8 @@ class Docket:
             resume=resume,
             exploratory=self.registration.is_exploratory(item),
         )
+        if note:
+            row["reason"] = f"{row['reason']}; {note}"
         item.stash[ROWS].append(row)
         item.ihook.pytest_ophamin_recorded(item=item, record=one.record, path=path)
         return None

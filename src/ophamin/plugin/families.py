@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ophamin.comparing.families import Family, FamilyReport, Member
+from ophamin.errors import ClaimError
 
 if TYPE_CHECKING:
     from ophamin.plugin.rows import Row
@@ -14,12 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["fallen", "family_reports"]
 
 
-def family_reports(rows: Iterable[Row]) -> dict[str, FamilyReport]:
-    """What becomes of the declared families; claims that declare none are left out.
-
-    Raises:
-        ClaimError: a family mixes methods that its procedure cannot correct together.
-    """
+def family_reports(rows: Iterable[Row]) -> tuple[dict[str, FamilyReport], dict[str, str]]:
+    """What becomes of the declared families, and why some cannot be corrected; other claims are left out."""
     members: dict[tuple[str, str], dict[str, Member]] = {}
     for row in rows:
         if not row["family"]:
@@ -33,15 +30,18 @@ def family_reports(rows: Iterable[Row]) -> dict[str, FamilyReport]:
             p_fails=row["p_fails"],
             log_e_holds=row["log_e_holds"],
             log_e_fails=row["log_e_fails"],
-            single_look=row["cap"] is None,
+            single_look=not row["sequential"],
             alpha=row["alpha"],
             beta=row["beta"],
             certain=row["certain"],
         )
-    return {
-        f"{name} ({procedure})": Family(tuple(found.values()), procedure).report()
-        for (name, procedure), found in members.items()
-    }
+    reports, problems = {}, {}
+    for (name, procedure), found in members.items():
+        try:
+            reports[f"{name} ({procedure})"] = Family(tuple(found.values()), procedure).report()
+        except ClaimError as error:
+            problems[f"{name} ({procedure})"] = str(error)
+    return reports, problems
 
 
 def fallen(rows: Iterable[Row], reports: dict[str, FamilyReport]) -> set[str]:

@@ -29,6 +29,7 @@ class Row(TypedDict):
     high: float | None
     n: int
     cap: int | None
+    sequential: bool
     walk: list[float]
     more: int | None
     method: str
@@ -88,6 +89,7 @@ def row_of(
         high=evidence.ci_high,
         n=int(evidence.detail["n_units"]),
         cap=evidence.detail["cap"] if plan.sequential else None,
+        sequential=plan.sequential,
         walk=[float(height) for height in evidence.detail.get("path", ())],
         more=evidence.detail["more_units_would_decide"],
         method=f"{evidence.detail['method']} ({evidence.detail['guarantee']})",
@@ -109,8 +111,15 @@ def row_of(
         log_e_holds=evidence.detail.get("log_e_low" if plan.bar.upward else "log_e_high"),
         log_e_fails=evidence.detail.get("log_e_high" if plan.bar.upward else "log_e_low"),
         certain=evidence.detail["guarantee"] == "deterministic" or plan.settings.census,
-        resume=resume if plan.sequential and plan.settings.boundaries == "ville" else "",
+        resume=resume if _used_up(one) else "",
     )
+
+
+def _used_up(one: Concluded) -> bool:
+    """Whether a claim is undecided since its budget is used up, so that going on with it can help."""
+    plan, detail = one.plan, one.record.evidence[0].detail
+    cap, lasts = detail["cap"], plan.sequential and plan.settings.boundaries == "ville"
+    return lasts and cap is not None and int(detail["n_units"]) + int(detail["errors"]) >= cap
 
 
 def worst(rows: list[Row]) -> str:

@@ -73,7 +73,11 @@ class Summary:
             return
         from ophamin.plugin.families import family_reports
 
-        for name, report in family_reports(rows).items():
+        reports, problems = family_reports(rows)
+        for name, problem in problems.items():
+            for line in textwrap.wrap(f"family {name} is not corrected: {problem}", _width(terminal)):
+                terminal.write_line(line, red=True)
+        for name, report in reports.items():
             terminal.write_line(f"family {name}: {report.count} claims corrected together")
             told = [
                 f"{one.outcome} {'stands' if one.stands else 'falls'}: {one.name}: {one.words}"

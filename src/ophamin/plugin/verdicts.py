@@ -170,6 +170,7 @@ class Verdicts:
         elif call.when == "call":
             state.ophamin_rows = item.stash[ROWS]
             error = None if call.excinfo is None else call.excinfo.value
+            state.ophamin_refuted = isinstance(error, RefutedOutcome)
             state.ophamin_gated = isinstance(error, InconclusiveFailure)
             state.ophamin_is_verdict = isinstance(error, (RefutedOutcome, InconclusiveFailure, InconclusiveSkip))
             state.ophamin_unwritten = [str(error)] if isinstance(error, RecordWriteError) else []
@@ -187,8 +188,8 @@ class Verdicts:
         return WORDS.get((worst(rows), report.outcome))
 
     def _raise_verdict(self, rows: list[Row], attempt: int) -> None:
-        verdict = worst(rows)
         gate = self._docket.options.gate
+        verdict = worst([row for row in rows if row["verdict"].lower() in gate]) or worst(rows)
         blocks = "\n".join(failure_block(row) for row in rows if row["verdict"] == verdict)
         if rows[0]["attempt"] != attempt and not rows[0]["stored"]:
             blocks += f"\n  attempt     {rows[0]['attempt']} counts, this is {attempt}: trying again betters nothing"

@@ -185,7 +185,8 @@ def complete_rows(cycles: Sequence[CycleResult], names: Sequence[str]) -> tuple[
         names: keys; dotted for nested output.
 
     Returns:
-        Name -> values, all of one length; and how many rows were left out.
+        Name -> values, all of one length; and how many rows were left out. A list may be the run's own: do not change
+        it.
 
     Raises:
         NotComputableError: no row carries a key; the nearest known one is named.
@@ -200,8 +201,8 @@ def complete_rows(cycles: Sequence[CycleResult], names: Sequence[str]) -> tuple[
     else:
         columns = {name: [_read(cycle, name) for cycle in cycles] for name in names}
         bad = {row for row, cycle in enumerate(cycles) if cycle.failed_to_measure}
-    if not bad and len(cycles) and not any(None in values for values in columns.values()):
-        return {name: list(values) for name, values in columns.items()}, 0
+    if not bad and len(cycles) and not any(type(None) in set(map(type, values)) for values in columns.values()):
+        return {name: values if isinstance(values, list) else list(values) for name, values in columns.items()}, 0
     for name, values in columns.items():
         if all(value is None for value in values):
             raise NotComputableError(f"no row carries {name!r}; {nearest_name(name, _known(cycles))}")
@@ -223,8 +224,11 @@ def numbers(values: Iterable[Any], name: str) -> list[float]:
         >>> numbers([True, 2, 0.5], "phi")
         [1.0, 2.0, 0.5]
     """
-    given = list(values)
-    if set(map(type, given)) <= {bool, int, float}:
+    given = values if isinstance(values, list) else list(values)
+    kinds = set(map(type, given))
+    if kinds == {float} and math.isfinite(sum(given)):
+        return given
+    if kinds <= {bool, int, float}:
         with suppress(OverflowError):  # an integer that no float can hold
             told = list(map(float, given))
             if all(map(math.isfinite, told)):

@@ -16,7 +16,9 @@ from ophamin.core.evidence import PillarEvidence
 from ophamin.core.shapes import CorpusRecord, CycleResult
 from ophamin.measuring.pillars.base import NotComputableError, PillarBase
 
-__all__ = ["PILLAR", "Provenance", "run_graph"]
+__all__ = ["MAX_CYCLES", "PILLAR", "Provenance", "run_graph"]
+
+MAX_CYCLES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Provenance(PillarBase):
         """The graph of the run, in numbers."""
         if not len(cycles):
             raise NotComputableError("no cycle and no observation: there is nothing to trace")
+        if len(cycles) > MAX_CYCLES:
+            raise NotComputableError(f"{len(cycles)} cycles; a graph of more than {MAX_CYCLES} serves nobody")
         graph = run_graph(cycles)
         traced = len(graph["used"])
         detail = {

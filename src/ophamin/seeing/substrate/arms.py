@@ -113,6 +113,10 @@ class Arms:
         for system in {id(system): system for system in self._systems.values()}.values():
             system.reset()
 
+    def reseed(self, seed: int) -> None:
+        """Draw the orders from another seed, before the first pair."""
+        self._rng = random.Random(seed)  # noqa: S311 - an order, not a secret
+
     def metadata(self) -> dict[str, Any]:
         """What each system says of itself, by arm, and whether one may be compared with itself."""
         said = {name: system.metadata() for name, system in self._systems.items()}
