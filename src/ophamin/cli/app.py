@@ -2,7 +2,8 @@
 """The command line ``ophamin``: the door, its version, and how any command ends.
 
 Exit codes: 0 done, 1 something was found wrong, 2 something could not be read or asked for, 130 interrupted, 141 the
-reader closed the pipe. Scenarios are run by pytest, not here.
+reader closed the pipe; of ``verify`` also 3 incomplete, 4 untrusted, 5 the machinery failed. Scenarios are run by
+pytest, not here.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from ophamin import __version__
-from ophamin.cli import lock, pillars, proofs, scenarios
+from ophamin.cli import keys, lock, pillars, proofs, scenarios, verify
 from ophamin.cli.output import CLOSED_PIPE, EXIT_UNUSABLE, INTERRUPTED, fail, say
 from ophamin.errors import OphaminError
 
@@ -47,10 +48,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
+app.add_typer(keys.app, name="key")
 app.add_typer(lock.app, name="lock")
 app.add_typer(pillars.app, name="pillar")
 app.add_typer(proofs.app, name="proof")
 app.add_typer(scenarios.app, name="scenario")
+app.command("verify")(verify.verify)
 
 
 def _print_version(wanted: bool) -> None:

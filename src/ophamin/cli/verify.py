@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``ophamin verify``: who made a record, of which commit, and does its verdict follow from its observations.
+
+It reads files and asks git for the commit; it opens no connection, writes nothing, and runs nothing of a project.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from ophamin.cli.output import fail, note, on_terminal, say, say_fields, say_json, shown_path, terminal
+from ophamin.errors import OphaminError
+
+if TYPE_CHECKING:
+    from ophamin.core.keyring import RingKey
+    from ophamin.core.keys import PublicKey
+    from ophamin.trust.policy import TrustPolicy
+    from ophamin.trust.verification import Code, Verification
+
+__all__ = ["verify"]
+
+EXIT_BROKEN: Final = 5
+SHORT_ID: Final = 12
+COLOURS: Final = {"pass": "green", "fail": "red", "OK": "green"}
+
+
+def verify(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Records, or folders of them.")],
+    policy_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--policy", metavar="FILE", help="What to demand; default: ophamin-trust.toml.", show_default=False
+        ),
+    ] = None,
+    key_files: Annotated[
+        list[Path] | None,
+        typer.Option("--key", metavar="FILE", help="A public key to trust, or an HMAC secret.", show_default=False),
+    ] = None,
+    no_git: Annotated[bool, typer.Option("--no-git", help="Compare no commit.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
+) -> None:
+    """Verify records: signature, key, commit, age, and the verdict, computed again from the observations.
+
+    For one record each of the ten steps has its line, for several each record. Into a pipe go code, level, verdict, id,
+    path and words between tabs. Without a policy file any level passes, and your own key is trusted.
+
+    The commit is the one checked out here; records of another one are a MISMATCH, unless --no-git is given.
+
+    Ends with 0 when all are OK, 2 when the command or the policy cannot be used, 3 when something is missing or not
+    registered, 4 when a record cannot be trusted, 5 when the verification itself failed. A sound REFUTED record is OK:
+    what a verdict does to a merge is for the gate.
+
+    \b
+    Example:
+      ophamin verify proofs/latest
+      ophamin verify proofs/baseline --no-git
+      ophamin verify downloads/proof.json --key ci.pub.pem
+      ophamin verify proofs --json | jq '.[] | select(.code != "OK")'
+    """  # noqa: D301 - the mark before the example is a backspace, not the two characters
+    from ophamin.core.environment import git_facts
+    from ophamin.trust.verification import exit_code
+    from ophamin.trust.verify import verify_paths
+
+    keys, secrets = _given_keys(key_files or [])
+    policy = _with_keys(_policy(policy_file), keys)
+    facts = None if no_git else git_facts(Path.cwd())
+    answers = verify_paths(
+        paths,
+        policy,
+        commit=facts.commit or None if facts else None,
+        tree=facts.tree or None if facts else None,
+        now=datetime.now(UTC),
+        secrets=secrets,
+    )
+    codes: Counter[Code] = Counter(_print(_without_crash(answers), as_json=as_json))
+    if not codes:
+        fail(f"no record in {', '.join(map(str, paths))}; name a record or a folder of records")
+    if sum(codes.values()) > 1 and not as_json:
+        note(", ".join(f"{number} {code}" for code, number in sorted(codes.items())))
+    raise typer.Exit(exit_code(codes))
+
+
+def _without_crash(answers: Iterator[Verification]) -> Iterator[Verification]:
+    try:
+        yield from answers
+    except (OphaminError, OSError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, a record that was not verified must not pass
+        fail(f"the verification failed: {type(error).__name__}: {error}; report this with the record", code=EXIT_BROKEN)
+
+
+def _policy(file: Path | None) -> TrustPolicy:
+    from ophamin.settings import project_root
+    from ophamin.trust.policy import POLICY_NAME, TrustPolicy
+
+    path = file or project_root(Path.cwd()) / POLICY_NAME
+    if file is not None or path.exists():
+        return TrustPolicy.load(path)
+    return _with_keys(TrustPolicy.lenient(), _own_key())
+
+
+def _own_key() -> list[RingKey]:
+    """The user's own key, where there is one; none is made here."""
+    from ophamin.core.keyfiles import USER_KEY_NAME, load_private_key
+    from ophamin.core.keys import KeyMaterialError
+    from ophamin.plugin.signing import user_key_folder
+
+    path = user_key_folder() / USER_KEY_NAME
+    if not path.exists():
+        return []
+    try:
+        return [_ring_key(load_private_key(path).public)]
+    except KeyMaterialError as error:
+        note(f"your own key is not used: {error}")
+        return []
+
+
+def _given_keys(files: Sequence[Path]) -> tuple[list[RingKey], tuple[bytes, ...]]:
+    """Public keys, and the secrets of old seals, told apart by their text."""
+    from ophamin.cli.records import MAX_KEY_BYTES, read_keys
+    from ophamin.core.keys import KeyMaterialError, read_public_key
+
+    keys: list[RingKey] = []
+    secrets: list[bytes] = []
+    for file in files:
+        if not file.is_file():
+            fail(f"{file}: no such file; give --key a public key in PEM, or the file of an HMAC secret")
+        with file.open("rb") as handle:
+            data = handle.read(MAX_KEY_BYTES + 1)
+        if b"-----BEGIN" not in data:
+            secrets += read_keys(file)
+            continue
+        try:
+            keys.append(_ring_key(read_public_key(data)))
+        except KeyMaterialError as error:
+            fail(f"{file}: {error}")
+    return keys, tuple(secrets)
+
+
+def _ring_key(public: PublicKey) -> RingKey:
+    from ophamin.core.keyring import RingKey
+
+    return RingKey(public, frozenset({"self"}))
+
+
+def _with_keys(policy: TrustPolicy, keys: Iterable[RingKey]) -> TrustPolicy:
+    """The policy with further keys, in the lowest role; those that it knows stay as it says."""
+    from ophamin.core.keyring import KeyRing
+
+    known = {key.key_id for key in policy.ring}
+    more = {key.key_id: key for key in keys if key.key_id not in known}
+    return replace(policy, ring=KeyRing((*policy.ring.keys, *more.values())))
+
+
+def _print(answers: Iterator[Verification], *, as_json: bool) -> Iterator[Code]:
+    """Print every answer, and give its code; one record alone is shown step by step."""
+    if as_json:
+        listed = list(answers)
+        say_json([one.to_dict() for one in listed])
+        yield from (one.code for one in listed)
+        return
+    first = next(answers, None)
+    if first is None:
+        return
+    second = next(answers, None)
+    if second is None:
+        _print_steps(first)
+        yield first.code
+        return
+    for one in (first, second):
+        _print_line(one)
+        yield one.code
+    for one in answers:
+        _print_line(one)
+        yield one.code
+
+
+def _print_steps(one: Verification) -> None:
+    rows = [(f"{step.number:>2}", step.name, step.state, step.words) for step in one.steps]
+    head = f"{one.code} ({one.level})" + (f": {one.outcome}: {one.claim}" if one.outcome else "")
+    if not on_terminal():
+        say(head)
+        for number, name, state, words in rows:
+            say(f"{number} {name:<12} {state:<14} {words}".rstrip())
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    console = terminal()
+    console.print(Text(head, style=f"bold {COLOURS.get(one.code, 'red')}"))
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    for _ in range(3):
+        grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for number, name, state, words in rows:
+        grid.add_row(Text(number), Text(name), Text(state, style=COLOURS.get(state, "dim")), Text(words))
+    console.print(grid)
+
+
+def _print_line(one: Verification) -> None:
+    path = shown_path(Path(one.path))
+    if not on_terminal():
+        say_fields((one.code, one.level, one.outcome, one.proof_id[:SHORT_ID], path, one.words))
+        return
+    from rich.text import Text
+
+    told = f"{one.outcome:<12} {one.claim}" if one.code == "OK" else f"{path}: {one.words}"
+    line = Text.assemble((f"{one.code:<13}", COLOURS.get(one.code, "red")), f" {one.level} ", told)
+    terminal().print(line, no_wrap=True, overflow="ellipsis" if one.code == "OK" else "ignore", crop=one.code == "OK")
