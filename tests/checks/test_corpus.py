@@ -3,7 +3,6 @@
 
 import hashlib
 import itertools
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ class Good(Corpus):
 
     name = "words"
     source = "this file"
-    words = tuple("one two three four five six seven eight nine ten eleven twelve".split())
+    words = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
     def is_available(self):
         return bool(self.words)
@@ -194,6 +193,24 @@ class _Stream:
         return self.left.pop(0)
 
 
+class Elbowing(Connector):
+    """Begins each stream with the first record and goes on where any of them stands."""
+
+    place = 0
+
+    def records(self):
+        self.place = 0
+        return self.stream()
+
+    def stream(self):
+        records = Good().made()
+        self.place += 1
+        yield records[0]
+        while self.place < 12:
+            self.place += 1
+            yield records[self.place - 1]
+
+
 class Halting(Good):
     """Hashes what was read last."""
 
@@ -208,9 +225,12 @@ class Halting(Good):
 
 
 class Recounting(Good):
+    def __init__(self):
+        super().__init__()
+        self.turns = itertools.count(12)
+
     def count(self):
-        self.words = (*self.words, "more") if len(self.words) == 12 else self.words
-        return len(self.words)
+        return next(self.turns)
 
 
 class Random(Good):
@@ -258,10 +278,10 @@ class Located(Good):
 
 class Rooted(Good):
     def __init__(self):
-        super().__init__(Path(tempfile.gettempdir()).parent / "srv-words" / "data")
+        super().__init__(Path("/srv/words"))
 
     def selection(self):
-        return {"name": self.name, "path": str(self.root)}
+        return {"name": f"{self.name}:{self.root}"}
 
 
 BROKEN = [
@@ -285,10 +305,12 @@ BROKEN = [
     ("repeats", Counting),
     ("repeats", Once),
     ("streams", Shared),
+    ("streams", Elbowing),
     ("streams", type("Listing", (Connector,), {"records": lambda self: Good().made()})),
     ("unique ids", replaced(11, id="w0")),
     ("count", with_members(count=lambda self: 11)),
     ("count", with_members(count=lambda self: "12")),
+    ("count", type("Boolean", (Other,), {"words": ("one",), "count": lambda self: True})),
     ("count", Recounting),
     ("content hash", with_members(content_hash=lambda self: "abc")),
     ("content hash", with_members(content_hash=lambda self: "A" * 64)),
@@ -311,6 +333,14 @@ BROKEN = [
 @pytest.mark.parametrize(("check", "make"), BROKEN, ids=[f"{number}-{one[0]}" for number, one in enumerate(BROKEN)])
 def test_a_broken_corpus_fails_exactly_the_check_that_it_breaks(check, make):
     assert list(failed(make())) == [check]
+
+
+def test_a_folder_that_only_looks_like_one_of_this_machine_is_no_breach():
+    class Below(Good):
+        def selection(self):
+            return {"folder": f"docs{Path.home()}", "other": f"{Path.home()}ed"}
+
+    assert failed(Below()) == {}
 
 
 class Nothing(Connector):

@@ -154,6 +154,27 @@ class Lasting(Good):
         return row
 
 
+class Exhausted(Good):
+    """Fails the second time it reads the ordinary run."""
+
+    def __init__(self):
+        self.ordinary = 0
+
+    def compute(self, cycle_results, records):
+        self.ordinary += repr(list(cycle_results)) == repr(RUNS.rows(ORDINARY))
+        if self.ordinary == 2:
+            raise EOFError("used up")
+        return super().compute(cycle_results, records)
+
+
+class Rounding(Good):
+    """Rounds what it reads of a view."""
+
+    def compute(self, cycle_results, records):
+        row = super().compute(cycle_results, records)
+        return row if isinstance(cycle_results, list) else self.evidence(row.statistic_name, 0.5)
+
+
 class ListsAlone(Good):
     def compute(self, cycle_results, records):
         return super().compute(cycle_results.copy(), records)
@@ -223,6 +244,8 @@ BROKEN = [
     ("library version", with_attributes(library="no such distribution", library_version="1.0")),
     ("columns", with_attributes(columns=["phi"])),
     ("columns", with_attributes(columns="phi")),
+    ("columns", with_attributes(columns=("phi", 1))),
+    ("columns", with_attributes(columns=("phi", ""))),
     *((run, raises_on(run)) for run in (ORDINARY, *HOSTILE)),
     ("missing column", raises_on("without 'arm'")),
     (ORDINARY, altered(lambda rows, row: row.to_dict())),
@@ -254,7 +277,9 @@ BROKEN = [
     ("no warning", altered(warned)),
     ("inputs unchanged", altered(lambda rows, row: rows[0].raw.update(seen=True), "two rows")),
     ("repeats", Lasting),
+    ("repeats", Exhausted),
     ("reads a view", ListsAlone),
+    ("reads a view", Rounding),
     ("pickles", Forgetful),
     ("pickles", Unrestored),
     ("plan text", Addressed),
@@ -282,6 +307,19 @@ def test_there_is_a_broken_pillar_for_every_check():
         (with_attributes(pillar_name="mean"), "name", "pillar_name is 'mean'; write a letter or a room, a dot and a"),
         (with_attributes(library_version="0.0.1"), "library version", "pytest is told to be '0.0.1', and installed is"),
         (forged("empty run", statistic_value=0.0), "nothing made up", "empty run: not computed is 0.0 of no value at"),
+        (Lasting, "repeats", "ordinary run: the same rows gave other evidence again (detail was {'asked': 0} and is {"),
+        (
+            Exhausted,
+            "repeats",
+            "ordinary run: it gave evidence once, and of the same rows again it raised EOFE",
+        ),
+        (
+            Rounding,
+            "reads a view",
+            "a list and a trial's view of the same rows give other numbers (statistic_v",
+        ),
+        (Forgetful, "pickles", "a pickled copy gives other numbers (statistic_value was 0.99"),
+        (Unrestored, "pickles", "a pickled copy gives no evidence: it raised AttributeError: scale; keep the config"),
         (altered(chatty), "silent", "ordinary run: it printed 'computing\\n'; say it in the detail"),
     ],
 )
@@ -291,6 +329,10 @@ def test_a_breach_is_told_with_the_run_the_value_and_the_way_out(make, check, wo
 
 def test_of_nothing_a_whole_number_may_be_told_since_it_counts():
     assert failed(forged("empty run", statistic_value=0)()) == {}
+
+
+def test_an_interval_may_be_open_on_one_side():
+    assert failed(forged(ci_high=None)()) == failed(forged(ci_low=None)()) == {}
 
 
 def test_an_interval_of_something_else_may_lie_anywhere_if_it_says_so():
@@ -374,12 +416,15 @@ def test_the_runs_are_what_they_are_called():
         -math.inf,
         pytest.approx(math.nan, nan_ok=True),
     ]
+    assert sum(math.isfinite(row["phi"]) for row in raws["numbers not finite"]) == 8
+    assert [row["arm"] for row in raws["numbers not finite"]] == COLUMNS["arm"]
     assert all(abs(row["phi"]) > 1e306 for row in raws["huge numbers"])
     assert all(row["phi"] > 10**399 for row in raws["integers beyond any float"])
     assert all(isinstance(row["phi"], str) for row in raws["texts for numbers"])
     assert all(isinstance(value, list) for row in raws["lists for values"] for value in row.values())
     assert raws["rows without a column"] == raws["cycles that failed"] == [{}] * 12
-    assert all(row.failed_to_measure for row in RUNS.rows("cycles that failed"))
+    assert all(row.failed_to_measure and not row.success for row in RUNS.rows("cycles that failed"))
+    assert all(row.success and not row.failed_to_measure for row in RUNS.rows(ORDINARY))
     assert {name for row in raws["without 'phi'"] for name in row} == {"arm"}
 
 

@@ -15,7 +15,7 @@ from ophamin.core.plugins import Registry
 from ophamin.core.shapes import CycleResult
 from ophamin.errors import ClaimError
 from ophamin.protocols import SubstrateProbe
-from ophamin.seeing.spec import build_with_options, parse_options, parse_value
+from ophamin.seeing.spec import accepted_keywords, build_with_options, parse_options, parse_value
 
 __all__ = [
     "SUBSTRATES",
@@ -79,11 +79,13 @@ class SubstrateSpec:
         name: the registered name.
         options: keyword arguments of its constructor.
         fresh: whether it is built anew for every trial.
+        place: what stands before the options, such as ``main:shop.prices:quote``; empty for most.
     """
 
     name: str
     options: dict[str, int | float | bool | str] = field(default_factory=dict)
     fresh: bool = False
+    place: str = ""
 
 
 SUBSTRATES: Final[Registry[Any]] = Registry(
@@ -93,31 +95,37 @@ SUBSTRATES: Final[Registry[Any]] = Registry(
 
 
 def parse_spec(spec: str) -> SubstrateSpec:
-    """Read ``name[:key=value,...]``; the key ``fresh`` is no option of the system but asks for a new one per trial.
+    """Read ``name[:place][,key=value,...]``; the key ``fresh`` is no option but asks for a new system per trial.
+
+    What stands first and holds a colon without being an option is the place. It holds no comma.
 
     Raises:
         ClaimError: the text is not of that form.
 
     Example:
         >>> parse_spec("mock:seed=3,drift_rate=0.1,fresh=true")
-        SubstrateSpec(name='mock', options={'seed': 3, 'drift_rate': 0.1}, fresh=True)
+        SubstrateSpec(name='mock', options={'seed': 3, 'drift_rate': 0.1}, fresh=True, place='')
+        >>> parse_spec("git:main:shop.prices:quote,timeout=5").place
+        'main:shop.prices:quote'
     """
     name, colon, tail = spec.strip().partition(":")
     if not name or (colon and not tail.strip()):
         raise ClaimError(f"{spec!r} names no substrate with options; write name or name:key=value,key=value")
-    texts = parse_options(tail.split(","), spec) if colon else {}
-    options = {key: parse_value(value) for key, value in texts.items()}
+    parts = tail.split(",") if colon else []
+    place = parts.pop(0).strip() if parts and ":" in parts[0].partition("=")[0] else ""
+    options = {key: parse_value(value) for key, value in parse_options(parts, spec).items()}
     fresh = options.pop("fresh", False)
     if not isinstance(fresh, bool):
         raise ClaimError(f"{spec!r}: fresh is {fresh!r}; it is true or false")
-    return SubstrateSpec(name, options, fresh)
+    return SubstrateSpec(name, options, fresh, place)
 
 
 def make_substrate(spec: str) -> SubstrateUnderTest:
     """Build the system under test that a text names.
 
     Args:
-        spec: ``name`` or ``name:key=value,...``; values are read as int, float, bool, else text.
+        spec: ``name`` or ``name:key=value,...``; values are read as int, float, bool, else text. Before the options
+            may stand a place, ``name:PLACE,key=value,...``, for what has a method ``from_spec`` that takes it as text.
 
     Raises:
         ClaimError: the text, an option or its value cannot be honoured; the accepted options are named.
@@ -130,6 +138,8 @@ def make_substrate(spec: str) -> SubstrateUnderTest:
     parsed = parse_spec(spec)
     registered = SUBSTRATES.get(parsed.name)
     what = f"substrate {parsed.name!r}"
+    if parsed.place:
+        return _made_at(what, registered, parsed, spec)
     if isinstance(registered, SubstrateProbe) and not isinstance(registered, type):
         if parsed.options:
             raise ClaimError(f"{what} was registered ready-made, without options; leave out {sorted(parsed.options)}")
@@ -164,6 +174,14 @@ def as_under_test(system: Any) -> SubstrateUnderTest:
     raise ClaimError(
         f"{type(system).__name__} is no substrate; it needs name, reset, run_cycle, run_batch and git_commit"
     )
+
+
+def _made_at(what: str, registered: Any, parsed: SubstrateSpec, spec: str) -> SubstrateUnderTest:
+    factory = getattr(registered, "from_spec", None)
+    if not isinstance(registered, type) or not callable(factory):
+        raise ClaimError(f"{spec!r}: {parsed.place!r} is no option; write name:key=value,key=value")
+    first = frozenset(list(accepted_keywords(factory))[:1])  # it takes the place, so no option may set it
+    return as_under_test(build_with_options(what, factory, parsed.options, parsed.place, hidden=first))
 
 
 class _ProbeSubstrate(SubstrateUnderTest):
