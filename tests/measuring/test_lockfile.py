@@ -346,12 +346,9 @@ def test_the_quick_reader_gives_what_tomllib_gives_or_gives_up(lines, end):
 
 
 def test_what_is_written_is_read_the_quick_way():
-    assert (
-        plain_tables(GOLDEN.replace('\n"odd', "\nodd").replace('key\\"" = ', "key = ").replace('odd \\"', "odd"))
-        is not None
-    )
-    plain_lock = lock_bytes(Lock((claim(threshold=1e-05, statement='"quoted" \\ and é'),)))
-    assert plain_tables(plain_lock.decode()) == tomllib.loads(plain_lock.decode())
+    odd = claim(threshold=1e-05, statement='"quoted" \\ and é', margin=(0.1, 2e20), parameters={"names": ["a", None]})
+    text = lock_bytes(Lock((odd,), LOCK.amendments, LOCK.tombstones)).decode()
+    assert plain_tables(text) == tomllib.loads(text)
 
 
 @pytest.mark.parametrize("statement", ["'''", '"""', "a \"\"\" b ''' #", "\x01 makes it slow"])
@@ -455,6 +452,24 @@ def test_what_is_wrong_with_a_lock_is_named_with_its_line(data, reason, blamed, 
     if error.line is not None:
         assert f"line {error.line}: " in str(error)
         assert blamed in [*data.decode(errors="replace").split("\n")][error.line - 1]
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (lambda text: text[: text.rindex("[[claim]]")], "half_written"),
+        (lambda text: text.replace("schema = 1", "schema = 2"), "schema"),
+        (lambda text: text.replace("schema = 1\n", ""), "schema"),
+    ],
+    ids=["cut between two tables", "next year's", "of no schema"],
+)
+def test_the_quick_reader_is_as_strict(broken, reason):
+    text = lock_bytes(Lock((claim(), claim(parameters={"dose": 1})))).decode()
+    assert plain_tables(text) is not None
+    with pytest.raises(LockError) as caught:
+        parse_lock(broken(text).encode())
+    assert caught.value.reason == reason
+    assert "no key 'schema" in str(caught.value) or caught.value.line is not None
 
 
 def test_what_would_cost_much_is_refused_before_it_is_parsed(monkeypatch):

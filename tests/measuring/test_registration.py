@@ -188,6 +188,31 @@ def test_a_withdrawn_claim_that_is_here_again_is_said_to_be():
     assert "withdrawn, so that it is tried as exploratory" in findings.to_text()
 
 
+def test_a_withdrawn_claim_does_not_stand_in_for_another_claim_of_its_test():
+    lock, _ = register(
+        locked(collected(rate("a") <= 0.1, rate("b") <= 0.1)),
+        collected(rate("b") <= 0.1),
+        today=APRIL,
+        reason="no",
+        whole=True,
+    )
+    findings = check(lock, collected(rate("a") <= 0.1), whole=True)
+    assert sorted(kinds(findings)) == ["missing", "retired"]
+
+
+def test_the_order_of_pillars_decides_nothing():
+    before = [replace(one, plan=replace(one.plan, pillars=("a", "b"))) for one in collected()]
+    after = [replace(one, plan=replace(one.plan, pillars=("b", "a"))) for one in collected()]
+    assert kinds(check(locked(before), after, whole=True)) == ["reworded"]
+
+
+def test_a_parameter_that_is_none_is_a_parameter():
+    lock = locked(collected(parameters={"dose": None}))
+    assert lock.claims[0].terms["parameters"] == {"dose": None}
+    assert kinds(check(parse_lock(lock_bytes(lock)), collected(parameters={"dose": None}), whole=True)) == ["same"]
+    assert kinds(check(lock, collected(), whole=False)) == ["exploratory"]
+
+
 def test_a_claim_on_two_systems_is_one_claim_and_each_system_has_its_own_finding():
     lock = locked(collected(on=("mock", "kimera")))
     assert lock.claims[0].substrates == ("kimera", "mock")
@@ -441,6 +466,8 @@ def test_levels_rise_from_nothing_to_a_witness():
     assert level_of(claim, lock, lock, witnessed=["0" * 64]) == "base"
     assert level_of(claim, lock, lock, witnessed=[lock.digest]) == "witnessed"
     assert level_of(claim, lock, None, witnessed=[lock.digest]) == "declared"
+    newer = locked(collected(), collected(name="scenarios.b"))
+    assert level_of(claim, newer, lock, witnessed=[newer.digest]) == "base"
 
 
 def test_a_threshold_and_its_lock_loosened_together_are_only_declared():

@@ -493,3 +493,11 @@ def test_progress_is_told_between_looks():
     for _ in trial.stream:
         trial.observe(x=False)
     assert told == [trial] * (len(trial.ledger) + 1)
+
+
+def test_input_that_was_fed_again_is_said_in_the_record():
+    trial = opened(mean("x", bounds=(0, 1)) >= 0.2, budget=400)
+    for n in range(60):
+        trial._admit("abc"[n % 3], None, _cycle(0.9), 0.0)
+    (one,) = trial.conclude()
+    assert one.record.evidence[0].detail["distinct_inputs"] == 3

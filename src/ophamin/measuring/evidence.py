@@ -51,6 +51,8 @@ class Facts:
         attempt: from 1.
         lineage: ids of the records that this one goes on from.
         registration: level of the claim's registration: none, declared, base or witnessed.
+        distinct_inputs: how many different stimuli the rows have; fewer than rows where input was fed again, or an
+            answer replayed. None where no row has one.
         noise_floor: how far two runs of the same system differ by noise; None where it was not measured.
     """
 
@@ -71,6 +73,7 @@ class Facts:
     attempt: int
     lineage: tuple[str, ...] = ()
     noise_floor: float | None = None
+    distinct_inputs: int | None = None
     registration: str = "none"
 
 
@@ -265,6 +268,7 @@ def _evidence_row(plan: Plan, judgement: Judgement, facts: Facts, rounds: int) -
         "n_units": judgement.n_units,
         "observations_sha256": facts.observations_digest,
         "cap": plan.widened(rounds).cap,
+        "distinct_inputs": facts.distinct_inputs,
         **_dependence(judgement),
         "noise_floor": facts.noise_floor,
         "p_claim_fails": decision.p_holds,

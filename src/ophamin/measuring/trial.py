@@ -19,7 +19,7 @@ from ophamin.core.records import utc_now
 from ophamin.errors import ClaimError
 from ophamin.measuring.evidence import Facts, build_record
 from ophamin.measuring.judgement import Circumstances
-from ophamin.measuring.ledger import Cycles, Ledger, pack, spoken
+from ophamin.measuring.ledger import Cycles, Ledger, Table, pack, spoken
 from ophamin.measuring.plan import Plan
 from ophamin.measuring.proof.record import DatasetRef, PreRegistration
 from ophamin.measuring.script import Script
@@ -124,7 +124,7 @@ class Trial:
     def resume(self, before: Before) -> None:
         """Go on from an earlier attempt: its observations count, and what it used is not used again."""
         self._before = before
-        self.__dict__.pop("watches", None)  # they look further now
+        self.__dict__.pop("watches", None)
         self.ledger.restore(before.rows)
         self._place_stream()
 
@@ -134,7 +134,7 @@ class Trial:
 
     @property
     def _skip(self) -> int:
-        return 0 if self._before is None else self._before.used
+        return self._before.used if self._before else 0
 
     @property
     def system_label(self) -> str:
@@ -212,11 +212,10 @@ class Trial:
                 self.script.corpus,
                 self.script.settings,
                 seed=self.order_seed,
-                limit=self._limit(),
-                skip=self._skip,
                 decided=self._between,
                 clock=self.situation.clock,
             )
+            self._place_stream()
             reads = self.script.score or self.script.pillars or self.script.conditions
             self._streamed.kept = [] if reads else None
         return self._streamed
@@ -251,8 +250,8 @@ class Trial:
         """Take a look, say how far it is, and tell whether nothing is left to decide."""
         if self.pilot is not None:
             return len(self.ledger) >= self.pilot
-        rows = self.ledger.rows_from(self._looked) if self.watches else None
-        if rows is not None:
+        if self.watches:
+            rows = self.ledger.rows_from(self._looked)
             self._looked += rows.n_rows
             for watch in self.watches:
                 watch.look(rows)
@@ -319,7 +318,7 @@ class Trial:
             raise ClaimError("a trial is concluded once")
         table = self.ledger.table()
         observations, digest = pack(table)
-        facts = self._facts(digest)
+        facts = self._facts(digest, table)
         around = self._circumstances(broken)
         rows = (self.ledger.kept, self._kept_records(), self.situation.redact, evidence)
         results = []
@@ -344,7 +343,7 @@ class Trial:
             "seed": self.situation.seed,
         }
 
-    def _facts(self, observations_digest: str) -> Facts:
+    def _facts(self, observations_digest: str, table: Table) -> Facts:
         project = git_facts(self.situation.root)
         redact, stream = self.situation.redact, self._streamed
         system = self._system or SystemFacts(self.script.metadata.name, project.commit, {})
@@ -364,7 +363,8 @@ class Trial:
             seed=str(self.seed),
             order_seed=str(self.order_seed),
             attempt=self.situation.attempt,
-            lineage=() if self._before is None else self._before.lineage,
+            lineage=self._before.lineage if self._before else (),
+            distinct_inputs=len({one for one in table.stimuli if one}) or None,
         )
 
     def _circumstances(self, broken: str) -> Circumstances:
