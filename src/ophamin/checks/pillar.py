@@ -42,7 +42,7 @@ def check_pillar(pillar: Any, *, columns: Mapping[str, Sequence[Any]] | None = N
             columns it says it reads, and need not compute anything of them.
 
     Returns:
-        One result per check. What is computed once more for a comparison takes twice the time; keep the run short.
+        One result per check. The pillar computes about twenty times, so keep the run short.
 
     Raises:
         ClaimError: the columns differ in length, or have no row or more than 2000.

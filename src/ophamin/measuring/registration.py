@@ -242,7 +242,7 @@ def level_of(
         witnessed: digests of locks that somebody outside attests to have existed before the run; the caller checked.
 
     Returns:
-        ``none``: not locked as it is tried. ``declared``: locked here, with the same commit as the run at worst.
+        ``none``: not locked as it is tried. ``declared``: locked here, perhaps in the very commit that is tried.
         ``base``: it stood so, body included, at the merge base. ``witnessed``: and somebody outside saw that lock.
 
     Example:
@@ -256,7 +256,7 @@ def level_of(
         return "declared"
     if not claim.source_digest or before.source_digest != claim.source_digest:
         return "declared"
-    return "witnessed" if base.digest in witnessed else "base"
+    return "witnessed" if witnessed and base.digest in witnessed else "base"
 
 
 def _binds(locked: LockedClaim | None, claim: LockedClaim, substrate: str) -> bool:

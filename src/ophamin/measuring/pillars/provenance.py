@@ -101,4 +101,4 @@ def _read_by_prov(graph: Mapping[str, Any]) -> int | None:
         return None
     import json
 
-    return len(ProvDocument.deserialize(content=json.dumps(graph), format="json").get_records())
+    return len(list(ProvDocument.deserialize(content=json.dumps(graph), format="json").get_records()))
