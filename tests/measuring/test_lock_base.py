@@ -320,6 +320,17 @@ def test_a_history_of_its_own_has_no_base(repository):
     assert "have no commit in common" in problem_of(base_lock(repository.path, "main"), "unrelated")
 
 
+def test_a_head_that_holds_only_what_was_merged_from_outside_has_no_base(repository):
+    """Two histories joined by a merge: HEAD's is an ancestor of main, and none of it was ever main."""
+    repository("switch", "-q", "--orphan", "imported")
+    imported = repository.commit(0.5)
+    repository("switch", "-q", "--orphan", "main")
+    repository.commit(0.1)
+    repository("merge", "-q", "-s", "ours", "--allow-unrelated-histories", "imported")
+    repository("checkout", "-q", imported)
+    assert "was ever a tip of the protected branch" in problem_of(base_lock(repository.path, "main"), "unrelated")
+
+
 def test_a_folder_that_is_no_repository_is_told_as_such(tmp_path):
     assert "is in no git repository" in problem_of(base_lock(tmp_path, "main"), "no_git")
 

@@ -138,7 +138,7 @@ def test_the_other_family_of_corrections_moves_the_goalposts():
             {"kind", "statistic", "options", "operationalization", "h0", "h1", "units"},
         ),
     ],
-    ids=str,
+    ids=["strict", "other side", "other bound", "other metric", "other statistic"],
 )
 @pytest.mark.parametrize("whole", [True, False])
 def test_a_test_that_claims_something_else_has_moved_the_goalposts_even_where_only_it_was_collected(now, fields, whole):
@@ -257,6 +257,13 @@ def test_two_claims_that_cannot_be_told_apart_are_refused(some):
     assert caught.value.reason == "ambiguous"
 
 
+@pytest.mark.parametrize(("path", "value"), [(("value",), "high"), (("settings", "budget"), 0.5), (("pillars",), (1,))])
+def test_a_plan_that_no_lock_can_hold_is_refused(path, value):
+    (one,) = collected()
+    with pytest.raises(LockError, match=r"scenarios\.test_models\.test_answers: a part of the plan cannot be locked"):
+        check(Lock(), [replace(one, plan=edited(one.plan, path, value))], whole=True)
+
+
 def test_two_bounds_of_one_statistic_are_two_claims():
     assert len(locked(collected(rate("wrong").between(0.1, 0.2))).claims) == 2
 
@@ -303,6 +310,8 @@ def test_what_was_just_registered_is_the_same(some, whole):
 def test_new_claims_need_no_reason():
     lock, diff = register(locked(collected()), collected() + collected(name="scenarios.b"), today=APRIL, whole=True)
     assert [one.kind for one in diff.differences] == ["added"]
+    assert diff.of("added") == diff.differences
+    assert diff.of("retired") == ()
     assert (len(lock.claims), lock.amendments, lock.tombstones) == (2, (), ())
 
 

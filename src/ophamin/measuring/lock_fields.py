@@ -202,7 +202,7 @@ def unpacked(value: Any) -> Any:
         ['a', None]
     """
     if isinstance(value, str) and value.startswith(_PACKED):
-        return strictjson.loads(value.removeprefix(_PACKED).encode("utf-8", "surrogatepass"), what=_PACKED)
+        return strictjson.loads(value.removeprefix(_PACKED).encode("utf-8", "surrogatepass"), what="json")
     return value
 
 

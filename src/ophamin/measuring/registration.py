@@ -12,12 +12,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from ophamin.measuring.lock_claims import Amendment, Change, Lock, LockedClaim, Tombstone, changes_between, merged
 from ophamin.measuring.lock_diff import Diff, claim_block, compare_locks, difference_of
 from ophamin.measuring.lock_text import LockError
-from ophamin.measuring.plan import Plan
+
+if TYPE_CHECKING:
+    from ophamin.measuring.plan import Plan
 
 __all__ = ["LEVELS", "Collected", "Finding", "FindingKind", "Findings", "Level", "check", "level_of", "register"]
 
