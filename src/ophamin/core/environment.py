@@ -144,7 +144,7 @@ def git_facts(tree: Path) -> GitFacts:
     there, the commit is empty and ``dirty`` is None; nothing is raised.
 
     >>> git_facts(Path("/no/such/folder"))
-    GitFacts(commit='', dirty=None, shallow=False)
+    GitFacts(commit='', dirty=None, shallow=False, tree='')
     """
     try:
         return _git_facts(Path(os.path.realpath(tree)))
