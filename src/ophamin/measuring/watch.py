@@ -10,7 +10,7 @@ from ophamin.measuring.inference.kendall import DisjointPairs
 from ophamin.measuring.units import UnitReader
 
 if TYPE_CHECKING:
-    from ophamin.measuring.inference.process import SequentialRule, Walk
+    from ophamin.measuring.inference.process import Walk
     from ophamin.measuring.observations import Table
     from ophamin.measuring.plan import Plan
 
@@ -30,9 +30,9 @@ class Watch:
     """
 
     def __init__(self, plan: Plan) -> None:
-        rule: Any = plan.rule
+        rule: Any = plan.rule  # a sequential one, which has a walk
         self.plan = plan
-        self.walk: Walk = _started(rule, plan)
+        self.walk: Walk = rule.start(plan.bar)
         self.n_units = 0
         self.broken = False
         self._reader = UnitReader(plan)
@@ -76,7 +76,3 @@ class Watch:
             if unit is None:
                 return
         self.walk.update(unit)
-
-
-def _started(rule: SequentialRule, plan: Plan) -> Walk:
-    return rule.start(plan.bar)

@@ -155,7 +155,8 @@ class Docket:
 
     def open(self, item: pytest.Item, script: Script) -> Trial:
         """Open the trial of an item; nothing of it has run before."""
-        run = getattr(item, "callspec", None) and item.callspec.params.get(RUN)  # type: ignore[attr-defined]
+        callspec = getattr(item, "callspec", None)
+        run = None if callspec is None else callspec.params.get(RUN)
         attempt = self._attempts.get(item.nodeid, self.options.first_attempt - 1) + 1 if run is None else run + 1
         self._attempts[item.nodeid] = attempt
         trial = Trial(script, self.situation(self.command(item.nodeid, attempt), attempt, item.nodeid))

@@ -22,7 +22,7 @@ def family_reports(rows: Iterable[Row]) -> tuple[dict[str, FamilyReport], dict[s
         if not row["family"]:
             continue
         name, _, procedure = row["family"].partition(":")
-        label = f"{row['nodeid']} {row['statistic']} {row['comparator']} {row['bound']:g}"
+        label = _label(row)
         members.setdefault((name, procedure or "holm"), {})[label] = Member(
             name=label,
             outcome=row["verdict"],
@@ -50,6 +50,10 @@ def fallen(rows: Iterable[Row], reports: dict[str, FamilyReport]) -> set[str]:
     refuted: dict[str, list[bool]] = {}
     for row in rows:
         if row["verdict"] == "REFUTED":
-            label = f"{row['nodeid']} {row['statistic']} {row['comparator']} {row['bound']:g}"
-            refuted.setdefault(row["nodeid"], []).append(stands.get(label, True))
+            refuted.setdefault(row["nodeid"], []).append(stands.get(_label(row), True))
     return {nodeid for nodeid, found in refuted.items() if not any(found)}
+
+
+def _label(row: Row) -> str:
+    """A claim's name within its family."""
+    return f"{row['nodeid']} {row['statistic']} {row['comparator']} {row['bound']:g}"

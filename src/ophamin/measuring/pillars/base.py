@@ -13,10 +13,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar
 
 from ophamin.core.canonical import canonical_bytes
+from ophamin.core.environment import library_version
 from ophamin.core.evidence import PillarEvidence
 from ophamin.core.plugins import PluginProtocolViolationError, Registry
 from ophamin.core.shapes import CorpusRecord, CycleResult
@@ -163,18 +163,6 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "get_params"):  # an estimator of scikit-learn
         return {type(value).__qualname__: _plain(value.get_params())}
     return getattr(value, "__qualname__", None) or type(value).__qualname__
-
-
-def library_version(distribution: str) -> str:
-    """Version of an installed distribution; ``unknown`` where it is not installed.
-
-    >>> library_version("no such distribution")
-    'unknown'
-    """
-    try:
-        return version(distribution)
-    except (PackageNotFoundError, ValueError):
-        return "unknown"
 
 
 def complete_rows(cycles: Sequence[CycleResult], names: Sequence[str]) -> tuple[dict[str, list[Any]], int]:
