@@ -204,14 +204,14 @@ def test_neither_the_order_of_keys_nor_of_signatures_matters(keys, signatures):
     ["", "0" * 64, STRANGER.public.key_id, P256.public.key_id, "\u202e'; --"],
     ids=["none", "nobody's", "a stranger's", "another key's", "hostile text"],
 )
-def test_the_key_id_of_a_signature_decides_nothing(keyid):
+def test_t15_the_key_id_of_a_signature_decides_nothing(keyid):
     envelope = sign(PAYLOAD, IN_TOTO_TYPE, [ED25519])
     renamed = replace(envelope, signatures=(replace(envelope.signatures[0], keyid=keyid),))
     keys = [STRANGER.public, P256.public, ED25519.public]
     assert verify(renamed, keys) == {ED25519.public.key_id}
 
 
-def test_several_signatures_of_one_key_count_once():
+def test_t14_several_signatures_of_one_key_count_once():
     envelope = sign(PAYLOAD, IN_TOTO_TYPE, [P256, P256])  # ECDSA: two different signatures
     assert envelope.signatures[0].sig != envelope.signatures[1].sig
     assert verify(envelope, [P256.public]) == {P256.public.key_id}
@@ -300,7 +300,7 @@ def confused(how: str) -> Signature:
         "signature of an Ed25519 key",
     ],
 )
-def test_a_signature_of_another_algorithm_is_bad(how):
+def test_t15_a_signature_of_another_algorithm_is_bad(how):
     with pytest.raises(BadSignatureError):
         verify(Envelope(PAYLOAD, IN_TOTO_TYPE, (confused(how),)), [P256.public])
 
@@ -352,7 +352,7 @@ def test_the_key_id_may_be_left_out():
 @pytest.mark.parametrize(
     "accepted", [(), ("application/json",), ("application/vnd.in-toto+JSON",), (IN_TOTO_TYPE + " ",)]
 )
-def test_a_type_that_was_not_asked_for_is_wrong(accepted):
+def test_t13_a_type_that_was_not_asked_for_is_wrong(accepted):
     with pytest.raises(WrongTypeError, match="is taken here") as caught:
         parse_envelope(sign(PAYLOAD, IN_TOTO_TYPE, [ED25519]).to_bytes(), payload_types=accepted)
     assert caught.value.code == "WRONG_TYPE"
@@ -455,7 +455,7 @@ def test_a_hostile_envelope_is_malformed_and_takes_little_memory(data):
 
 @pytest.mark.parametrize("text", NOT_CANONICAL.values(), ids=NOT_CANONICAL)
 @pytest.mark.parametrize("make", [lambda text: with_fields(payload=text), lambda text: with_signature(sig=text)])
-def test_one_meaning_has_one_base64_text(make, text):
+def test_t17_one_meaning_has_one_base64_text(make, text):
     with pytest.raises(MalformedEnvelopeError, match=r"canonical base64|NUL"):
         parse_envelope(make(text))
 

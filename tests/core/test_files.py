@@ -61,7 +61,7 @@ def test_durable_asks_the_disk_for_the_file_and_plain_does_not(tmp_path, monkeyp
 
 
 @posix
-def test_a_link_at_the_target_is_replaced_and_its_victim_is_intact(tmp_path):
+def test_t22_a_link_at_the_target_is_replaced_and_its_victim_is_intact(tmp_path):
     (tmp_path / "victim").write_bytes(b"precious")
     (tmp_path / "f").symlink_to(tmp_path / "victim")
     write_atomic(tmp_path / "f", b"record")
@@ -89,7 +89,7 @@ def test_a_link_further_up_is_followed(tmp_path):
 
 
 @posix
-def test_a_folder_swapped_for_a_link_between_two_steps_leads_nowhere_else(tmp_path, monkeypatch):
+def test_t22_a_folder_swapped_for_a_link_between_two_steps_leads_nowhere_else(tmp_path, monkeypatch):
     (tmp_path / "proofs").mkdir()
     (tmp_path / "victim").mkdir()
     random = os.urandom
@@ -190,7 +190,7 @@ def test_an_interrupt_leaves_no_temporary_file_and_stays_an_interrupt(tmp_path, 
 
 
 @posix
-def test_a_process_killed_before_the_last_step_leaves_the_old_file_whole(tmp_path):
+def test_t23_a_process_killed_before_the_last_step_leaves_the_old_file_whole(tmp_path):
     write_atomic(tmp_path / "f", b"old")
     program = (
         "import os, signal, sys; from pathlib import Path; from ophamin.core.files import write_atomic\n"
@@ -281,7 +281,7 @@ def test_no_descriptor_stays_open(tmp_path):
         ("\ud800", "x"),
     ],
 )
-def test_a_hostile_name_becomes_a_safe_one(text, name):
+def test_t20_a_hostile_name_becomes_a_safe_one(text, name):
     assert slug(text) == name
 
 

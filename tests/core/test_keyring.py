@@ -136,7 +136,7 @@ def test_a_private_key_in_the_ring_is_refused():
         "MCowBQYDK2VwAyEAAQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
     ],
 )
-def test_a_key_that_everybody_can_sign_for_does_not_enter_the_ring(public):
+def test_t16_a_key_that_everybody_can_sign_for_does_not_enter_the_ring(public):
     with pytest.raises(KeyPublicError, match=r"key\[0\]\.public") as caught:
         ring(table(public=public if "-key" in public else PEM.format(public)))
     assert caught.value.code == "KEY_PUBLIC"

@@ -306,7 +306,7 @@ def test_a_published_p256_key_is_refused(secret):
 @pytest.mark.parametrize("key", sorted(PUBLIC_KEYS), ids=lambda key: key.decode())
 @pytest.mark.parametrize("around", ["{}", "{}\n", " {} "])
 @pytest.mark.parametrize("read", [read_private_key, read_public_key])
-def test_a_published_sealing_key_is_refused_as_public(read, key, around):
+def test_t01_a_published_sealing_key_is_refused_as_public(read, key, around):
     with pytest.raises(KeyPublicError, match="stands in public source"):
         read(around.format(key.decode()))
 
@@ -365,7 +365,7 @@ def small_points():
         y += 1
 
 
-def test_all_points_of_small_order_are_refused_in_every_encoding():
+def test_t16_all_points_of_small_order_are_refused_in_every_encoding():
     points = small_points()
     assert {times_8(point) for point in points} == {(0, 1)}
     spellings = {y + extra for _, y in points for extra in (0, P) if y + extra < 2**255}
@@ -383,7 +383,7 @@ def test_all_other_points_are_not_of_small_order():
     assert not is_small_order(ed25519.Ed25519PrivateKey.generate().public_key().public_bytes_raw())
 
 
-def test_without_the_refusal_one_signature_would_fit_every_message():
+def test_t16_needs_its_defence():
     # Why they are refused: the library below takes the neutral point as a key.
     neutral = ed25519.Ed25519PublicKey.from_public_bytes(encoded(1))
     for message in (b"VALIDATED", b"REFUTED"):

@@ -66,7 +66,7 @@ PLAIN = st.recursive(
         (b'{"a":' * 65 + b"1" + b"}" * 65, "too_deep", "64"),
     ],
 )
-def test_a_document_without_a_single_meaning_is_refused_with_its_reason(data, reason, says):
+def test_t17_a_document_without_a_single_meaning_is_refused_with_its_reason(data, reason, says):
     with pytest.raises(StrictJSONError) as caught:
         loads(data)
     assert caught.value.reason == reason
@@ -91,7 +91,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_document_is_refused_in_64_mebibytes(name):
+def test_t18_a_hostile_document_is_refused_in_64_mebibytes(name):
     data = HOSTILE[name]
     assert len(data) <= MAX_BYTES
     tracemalloc.start()

@@ -50,7 +50,7 @@ def test_no_file_but_those_of_records_is_left_in_the_folder(project):
     project.claims(right=0, wrong=36)
     project.run()
     names = {path.name for path in (project.path / "proofs").rglob("*") if path.is_file()}
-    assert names == {"PROOF.md", "observations.json.gz", "proof.json"}
+    assert names == {"PROOF.md", "observations.json.gz", "proof.json", "head.json"}
     assert len(project.proofs()) == 2
 
 

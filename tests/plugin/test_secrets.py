@@ -48,7 +48,7 @@ class Planted:
     def found(self):
         """The secrets that stand in a file of a record, or in its path."""
         files = [path for path in (self.path / "proofs").rglob("*") if path.is_file()]
-        assert {path.name for path in files} == {"PROOF.md", "observations.json.gz", "proof.json"}
+        assert {path.name for path in files} == {"PROOF.md", "observations.json.gz", "proof.json", "head.json"}
         parts = [path.relative_to(self.path).as_posix().encode() for path in files]
         parts += [gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes() for path in files]
         text = b"\n".join(parts).decode("utf-8")
@@ -73,28 +73,28 @@ BODIES = {
 
 
 @pytest.mark.parametrize("use", BODIES)
-def test_no_secret_is_in_a_file_that_was_used_in(planted, use):
+def test_t35_no_secret_is_in_a_file_that_was_used_in(planted, use):
     planted.run(BODIES[use])
     assert planted.found() == set()
 
 
-def test_no_secret_is_in_a_file_that_was_the_label_of_a_unit(planted):
+def test_t35_no_secret_is_in_a_file_that_was_the_label_of_a_unit(planted):
     planted.run("[trial.observe(wrong=False, unit=f'{SECRET} {number}') for number in range(40)]", more=", unit='unit'")
     assert planted.found() == set()
 
 
-def test_no_secret_is_in_a_file_that_was_used_in_an_error_of_the_system(planted):
+def test_t35_no_secret_is_in_a_file_that_was_used_in_an_error_of_the_system(planted):
     planted.run("substrate.run_cycle(SECRET, {'key': SECRET})", more=", substrate=broken", asks="substrate")
     assert planted.found() == set()
 
 
-def test_no_secret_is_in_a_file_that_was_used_in_the_name_of_the_system(planted):
+def test_t35_no_secret_is_in_a_file_that_was_used_in_the_name_of_the_system(planted):
     more = ", substrate=FunctionSubstrate(len, name=f'model of {SECRET}')"
     planted.run("substrate.run_cycle('x')", more=more, asks="substrate")
     assert planted.found() == set()
 
 
-def test_no_secret_is_in_a_file_that_was_on_the_way_to_the_corpus(planted, tmp_path_factory):
+def test_t35_no_secret_is_in_a_file_that_was_on_the_way_to_the_corpus(planted, tmp_path_factory):
     folder = tmp_path_factory.mktemp("homes") / USER / MAIL / TOKEN
     folder.mkdir(parents=True)
     (folder / "prompts.jsonl").write_text('{"text": "one"}\n')
@@ -103,7 +103,7 @@ def test_no_secret_is_in_a_file_that_was_on_the_way_to_the_corpus(planted, tmp_p
     assert planted.found() == set()
 
 
-def test_no_secret_is_in_a_file_that_was_on_a_relative_way_to_the_corpus(planted):
+def test_t35_no_secret_is_in_a_file_that_was_on_a_relative_way_to_the_corpus(planted):
     folder = planted.path / MAIL / TOKEN
     folder.mkdir(parents=True)
     (folder / "prompts.jsonl").write_text('{"text": "one"}\n')
@@ -112,18 +112,18 @@ def test_no_secret_is_in_a_file_that_was_on_a_relative_way_to_the_corpus(planted
     assert planted.found() == set()
 
 
-def test_no_secret_is_in_a_file_that_was_a_parameter(planted):
+def test_t35_no_secret_is_in_a_file_that_was_a_parameter(planted):
     mark = "@pytest.mark.parametrize('case', [{'deep': [SECRET]}])"
     planted.run("trial.observe(wrong=False)", mark=mark, asks="trial, case")
     assert planted.found() == set()
 
 
-def test_no_secret_is_in_a_file_that_was_part_of_the_statement(planted):
+def test_t35_no_secret_is_in_a_file_that_was_part_of_the_statement(planted):
     planted.run("trial.observe(wrong=False)", statement="f'few are wrong for {SECRET}'")
     assert planted.found() == set()
 
 
-def test_no_secret_is_in_a_file_that_was_the_name_of_an_observation(planted):
+def test_t35_no_secret_is_in_a_file_that_was_the_name_of_an_observation(planted):
     planted.run("trial.observe(**{'wrong': False, SECRET: 1})")
     assert planted.found() == set()
 

@@ -17,11 +17,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from ophamin.core.canonical import content_hash
 from ophamin.core.redaction import TextRedactor
 
 __all__ = [
     "GitFacts",
     "Redactor",
+    "environment_digest",
     "environment_lock",
     "git_facts",
     "library_version",
@@ -115,6 +117,12 @@ def environment_lock() -> Mapping[str, str]:
     for name, version in sorted(found.values(), key=lambda entry: (entry[0].lower(), entry[0])):
         lock.setdefault(name, version)
     return MappingProxyType(lock)
+
+
+@cache
+def environment_digest() -> str:
+    """SHA-256 in hex over the canonical form of `environment_lock`."""
+    return content_hash(dict(environment_lock()))
 
 
 @cache

@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Final
 
 from ophamin.core.files import TEMPORARY_PREFIX
-from ophamin.core.keys import MAX_KEY_BYTES, KeyMaterialError, Signer, generate_key, read_private_key
+from ophamin.core.keys import (
+    MAX_KEY_BYTES,
+    KeyMaterialError,
+    KeyPublicError,
+    Signer,
+    generate_key,
+    read_private_key,
+)
+from ophamin.core.signing import SECRET_BYTES, is_public_key
 from ophamin.core.text import visible
 
 __all__ = [
@@ -24,6 +32,7 @@ __all__ = [
     "KeyFileError",
     "KeyModeError",
     "load_private_key",
+    "load_secret",
     "save_private_key",
     "user_key",
 ]
@@ -70,22 +79,43 @@ def load_private_key(path: Path, *, passphrase: bytes | None = None) -> Signer:
         >>> load_private_key(Path("no-such.pem"))
         Traceback (most recent call last):
         ...
-        ophamin.core.keyfiles.KeyFileError: no-such.pem: No such file or directory; give the file of a private key
+        ophamin.core.keyfiles.KeyFileError: no-such.pem: No such file or directory; give the file of a key
     """
     name = visible(str(path))
-    try:
-        data = _read_private(path, name)
-    except (OSError, ValueError) as error:
-        if isinstance(error, KeyFileError):
-            raise
-        if isinstance(error, OSError) and error.errno in {errno.ELOOP, errno.EMLINK}:
-            raise KeyFileError(f"{name}: this is a link; give the file it points to") from error
-        problem = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
-        raise KeyFileError(f"{name}: {problem}; give the file of a private key") from error
+    data = _read_own(path, name)
     try:
         return read_private_key(data, passphrase=passphrase)
     except KeyMaterialError as error:
         raise type(error)(f"{name}: {error}") from error
+
+
+def load_secret(path: Path) -> bytes:
+    """Read the secret of an HMAC seal from a file that only its owner can read; white space around it is left out.
+
+    Args:
+        path: as `load_private_key` takes it.
+
+    Raises:
+        KeyModeError: someone else owns the file or can read it.
+        KeyFileError: it is missing, a link, no regular file, or too large.
+        KeyPublicError: the secret stands in public source, is shorter than `SECRET_BYTES`, or is one byte repeated.
+
+    Example:
+        >>> load_secret(Path("no-such.key"))
+        Traceback (most recent call last):
+        ...
+        ophamin.core.keyfiles.KeyFileError: no-such.key: No such file or directory; give the file of a key
+    """
+    name = visible(str(path))
+    secret = _read_own(path, name).strip()
+    if is_public_key(secret):
+        raise KeyPublicError(
+            f"{name}: this key stands in public source, so anybody can seal with it; make one of your own"
+        )
+    if len(secret) < SECRET_BYTES or len(set(secret)) == 1:
+        told = f"{len(secret)} bytes, {len(set(secret))} of them different"
+        raise KeyPublicError(f"{name}: a secret of {told} can be guessed; give {SECRET_BYTES} random bytes or more")
+    return secret
 
 
 def save_private_key(signer: Signer, path: Path) -> None:
@@ -157,6 +187,19 @@ def user_key(folder: Path) -> tuple[Signer, bool]:
             save_private_key(signer, path)
             return signer, True
     return load_private_key(path), False
+
+
+def _read_own(path: Path, name: str) -> bytes:
+    """The bytes of a key file, with every failure in the words of this module."""
+    try:
+        return _read_private(path, name)
+    except KeyFileError:
+        raise
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno in {errno.ELOOP, errno.EMLINK}:
+            raise KeyFileError(f"{name}: this is a link; give the file it points to") from error
+        problem = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+        raise KeyFileError(f"{name}: {problem}; give the file of a key") from error
 
 
 def _read_private(path: Path, name: str) -> bytes:

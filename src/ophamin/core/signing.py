@@ -12,7 +12,10 @@ from typing import Final
 
 from ophamin.errors import OphaminError
 
-__all__ = ["DEFAULT_SIGN_KEY", "PUBLIC_KEYS", "SealKeyError", "is_public_key", "seal", "seal_matches"]
+__all__ = ["DEFAULT_SIGN_KEY", "PUBLIC_KEYS", "SECRET_BYTES", "SealKeyError", "is_public_key", "seal", "seal_matches"]
+
+SECRET_BYTES: Final = 32
+"""A shorter secret can be guessed."""
 
 DEFAULT_SIGN_KEY: Final = b"ophamin-scenario-proof-key"
 """The key of scenarios and campaigns when none is given. It is public."""

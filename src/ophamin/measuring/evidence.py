@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ophamin.core.environment import GitFacts, environment_lock, ophamin_commit, ophamin_version
+from ophamin.core.environment import GitFacts, environment_digest, environment_lock, ophamin_commit, ophamin_version
 from ophamin.core.evidence import PillarEvidence
 from ophamin.measuring.inference import Decision, Deterministic, Estimate, Rule, choose
 from ophamin.measuring.judgement import Circumstances, Judgement, judge
@@ -75,6 +75,7 @@ class Facts:
     noise_floor: float | None = None
     distinct_inputs: int | None = None
     registration: str = "none"
+    lock: str = ""
 
 
 def build_record(
@@ -123,7 +124,14 @@ def build_record(
         reproduction=Reproduction(
             command=facts.command, environment=dict(environment_lock()), lineage_chain=list(facts.lineage)
         ),
-        provenance=provenance_graph(_experiment(plan, facts), datasets, facts.system_name),
+        provenance=provenance_graph(
+            _experiment(plan, facts),
+            datasets,
+            facts.system_name,
+            claim=plan.digest,
+            lock=facts.lock,
+            environment=environment_digest(),
+        ),
         ophamin_version=ophamin_version(),
         ophamin_git_commit=ophamin_commit(),
         created_at=facts.created_at,

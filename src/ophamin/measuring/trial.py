@@ -319,12 +319,11 @@ class Trial:
         table = self.ledger.table()
         observations, digest = pack(table)
         facts = self._facts(digest, table)
-        around = self._circumstances(broken)
         rows = (self.ledger.kept, self._kept_records(), self.situation.redact, evidence)
         results = []
         for plan, preregistration in zip(self.script.plans, self.preregistrations, strict=True):
             floor = self.situation.floor_of(plan)
-            here = replace(around, foreign=_foreign(plan, floor))
+            here = replace(self._circumstances(broken), foreign=_foreign(plan, floor))
             level = self.situation.level_of(plan)
             told = replace(facts, noise_floor=None if floor is None else floor.floor, registration=level)
             record, reason, error = build_record(self.script, plan, preregistration, table, here, told, *rows)
@@ -365,6 +364,7 @@ class Trial:
             attempt=self.situation.attempt,
             lineage=self._before.lineage if self._before else (),
             distinct_inputs=len({one for one in table.stimuli if one}) or None,
+            lock=self.situation.lock,
         )
 
     def _circumstances(self, broken: str) -> Circumstances:

@@ -7,6 +7,7 @@ gathers rows from the reports.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shlex
 from collections.abc import Callable, Generator, Sequence
@@ -20,7 +21,7 @@ from ophamin import registry
 from ophamin.core.environment import Redactor, git_facts
 from ophamin.core.keys import KeyMaterialError
 from ophamin.core.plugins import RegistryError
-from ophamin.errors import ClaimError, RecordWriteError
+from ophamin.errors import ClaimError, OphaminError, RecordWriteError
 from ophamin.measuring.conduct import as_system
 from ophamin.measuring.scenarios.functions import ATTRIBUTE
 from ophamin.measuring.trial import Concluded, Situation, Trial
@@ -116,6 +117,8 @@ class Docket:
                     f"records cannot be written to {self.shown_path(self.options.folder)}: {error.strerror or error}; "
                     "make it writable, or give another folder with --ophamin-dir"
                 ) from error
+            except OphaminError as error:  # the heads of earlier sessions
+                raise pytest.UsageError(f"{self.shown_path(self.options.folder)}: {error}") from error
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -185,6 +188,7 @@ class Docket:
             floor_of=self.floor_of,
             item=nodeid,
             level_of=partial(self.registration.level, nodeid),
+            lock=self.registration.digest,
         )
 
     @cached_property
@@ -248,8 +252,9 @@ class Docket:
     def _write(
         self, item: pytest.Item, one: Concluded, attempt: int, *, stored: str = "", note: str = ""
     ) -> RecordWriteError | None:
+        one = self.sealing.sealed(one)
         try:
-            path = self.keep(one)
+            path, sha256 = self.keep(one)
         except RecordWriteError as error:
             return error
         resume = "" if self.book.off else shlex.join(["pytest", "--ophamin", "--ophamin-resume", item.nodeid])
@@ -258,6 +263,7 @@ class Docket:
             item.nodeid,
             self.shown_path(path),
             attempt,
+            sha256,
             stored=stored,
             resume=resume,
             exploratory=self.registration.is_exploratory(item),
@@ -268,13 +274,15 @@ class Docket:
         item.ihook.pytest_ophamin_recorded(item=item, record=one.record, path=path)
         return None
 
-    def keep(self, one: Concluded) -> Path:
-        """Sign and write one record.
+    def keep(self, one: Concluded) -> tuple[Path, str]:
+        """Sign and write one record; its file, and the SHA-256 of that.
 
         Raises:
             RecordWriteError: it could not be written.
         """
-        return self.records.write(one, self.sealing.envelope(one, git_facts(self.root)))
+        text = one.record.dumps().encode("ascii")
+        envelopes = self.sealing.envelopes(one, text, git_facts(self.root), self.registration.digest)
+        return self.records.write(one, text, envelopes), hashlib.sha256(text).hexdigest()
 
     @cached_property
     def sealing(self) -> Sealing:

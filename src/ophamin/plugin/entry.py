@@ -54,6 +54,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
         config.pluginmanager.register(SelfRuns(clerk))
     else:
+        from ophamin.plugin.heads import Heads
+
+        config.pluginmanager.register(Heads(clerk))
         config.pluginmanager.register(terminal.Summary(clerk))
     config.pluginmanager.register(verdicts.Verdicts(clerk, tries=options.tries))
     if config.pluginmanager.hasplugin("xdist"):

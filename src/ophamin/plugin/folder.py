@@ -4,49 +4,64 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ophamin.core.files import TEMPORARY_PREFIX, slug, write_atomic, write_folder
+from ophamin.trust.heads import retire_head
 
 if TYPE_CHECKING:
     from ophamin.measuring.trial import Concluded
 
-__all__ = ["RECORD_FILES", "RecordFolder"]
+__all__ = ["ENVELOPE", "PROOF", "RECORD_FILES", "TEST_RESULT", "RecordFolder"]
 
 PROOF: Final = "proof.json"
 MARKDOWN: Final = "PROOF.md"
 OBSERVATIONS: Final = "observations.json.gz"
 _ID: Final = re.compile(r"[0-9a-f]{12}")
 ENVELOPE: Final = "proof.dsse.json"
-RECORD_FILES: Final = frozenset({PROOF, MARKDOWN, OBSERVATIONS, ENVELOPE})
+TEST_RESULT: Final = "test-result.dsse.json"
+RECORD_FILES: Final = frozenset({PROOF, MARKDOWN, OBSERVATIONS, ENVELOPE, TEST_RESULT})
 
 
 class RecordFolder:
-    """Writes records below one folder, and clears away those of an earlier session."""
+    """Writes records below one folder, and clears away those of an earlier session.
+
+    Attributes:
+        folder: where they lie.
+        is_prepared: whether what lies there is of this session alone.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.is_prepared = False
 
     def prepare(self) -> None:
         """Make the folder, and remove the records an earlier session wrote there, and nothing else.
 
+        The head of that session goes to the earlier heads, so that the chain goes on.
+
         Raises:
             OSError: the folder cannot be made or written.
+            ChainError: the heads of earlier sessions cannot be read.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomic(self.folder / ".ophamin_writable", b"")
         (self.folder / ".ophamin_writable").unlink(missing_ok=True)
+        retire_head(self.folder)
         for folder in sorted(self.folder.glob("*/*/*")):
             if (_ID.fullmatch(folder.name) or folder.name.startswith(TEMPORARY_PREFIX)) and folder.is_dir():
                 self._remove(folder)
+        self.is_prepared = True
 
-    def write(self, one: Concluded, envelope: bytes | None = None) -> Path:
+    def write(self, one: Concluded, text: bytes, envelopes: Mapping[str, bytes]) -> Path:
         """Write one record; its folder appears with all its files, or not at all.
 
         Args:
             one: the concluded claim.
-            envelope: the signed statement about it; None for an unsigned record.
+            text: its record, as ``proof.json`` holds it.
+            envelopes: the signed statements about it, by their file names; none for an unsigned record.
 
         Returns:
             Path of ``proof.json``.
@@ -56,14 +71,8 @@ class RecordFolder:
         """
         metadata = one.plan.metadata
         folder = self.folder / slug(metadata.tier) / slug(metadata.name) / one.proof_id[:12]
-        files = {
-            PROOF: one.record.dumps().encode("ascii"),
-            MARKDOWN: one.record.to_markdown().encode("utf-8"),
-            OBSERVATIONS: one.observations,
-        }
-        if envelope is not None:
-            files[ENVELOPE] = envelope
-        write_folder(folder, files)
+        markdown = one.record.to_markdown().encode("utf-8")
+        write_folder(folder, {PROOF: text, MARKDOWN: markdown, OBSERVATIONS: one.observations, **envelopes})
         return folder / PROOF
 
     def _remove(self, folder: Path) -> None:

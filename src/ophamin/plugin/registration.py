@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cached_property
@@ -65,6 +66,11 @@ class Registration:
             return read_lock(self._path)
         except LockError as error:
             raise pytest.UsageError(str(error)) from error
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the lock file that claims are held against; empty without one."""
+        return "" if self.lock is None else hashlib.sha256(self._path.read_bytes()).hexdigest()
 
     @cached_property
     def base(self) -> BaseLock:

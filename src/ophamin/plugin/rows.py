@@ -41,6 +41,7 @@ class Row(TypedDict):
     name: str
     path: str
     id: str
+    sha256: str
     attempt: int
     stored: str
     resume: str
@@ -59,6 +60,7 @@ def row_of(
     nodeid: str,
     path: str,
     attempt: int,
+    sha256: str,
     *,
     stored: str = "",
     resume: str = "",
@@ -71,6 +73,7 @@ def row_of(
         nodeid: of the test.
         path: where the record lies, as people read it.
         attempt: from 1.
+        sha256: of the record file.
         stored: the day on which an earlier run concluded it; empty for this one.
         exploratory: there is a lock, and the claim is not in it.
         resume: the command that goes on with it, should it be undecided; empty where none does.
@@ -101,6 +104,7 @@ def row_of(
         name=visible(plan.metadata.name),
         path=visible(path),
         id=one.proof_id,
+        sha256=sha256,
         attempt=attempt,
         stored=stored,
         exploratory=exploratory,

@@ -45,9 +45,10 @@ class Workers:
         situation = self._docket.situation(draft["command"], draft["attempt"])
         rows: list[Row] = []
         try:
-            for one in abandoned(draft, situation, "the worker process died before the claim was concluded"):
-                path = self._docket.keep(one)
-                rows.append(row_of(one, crashitem, self._docket.shown_path(path), situation.attempt))
+            died = "the worker process died before the claim was concluded"
+            for one in map(self._docket.sealing.sealed, abandoned(draft, situation, died)):
+                path, sha256 = self._docket.keep(one)
+                rows.append(row_of(one, crashitem, self._docket.shown_path(path), situation.attempt, sha256))
         except RecordWriteError as error:
             report.ophamin_unwritten = [str(error)]
         report.ophamin_rows = rows

@@ -74,7 +74,7 @@ class RunHead(Section):
         previous: digest of the head before, 64 hex digits; None for the first, and only for it.
         root: root of the Merkle tree over the digests of the run's record files, 64 hex digits.
         count: the number of those records; 0 for a run that decided nothing.
-        lock: SHA-256 of the lock file at the run's base, 64 hex digits; None without a lock.
+        lock: SHA-256 of the lock file that claims were held against, 64 hex digits; None without a lock.
         attempt: which attempt at this commit, from 1.
         commit: what was tried, 40 or 64 hex digits; None outside a repository.
         time: when, ISO 8601 with an offset; for people.

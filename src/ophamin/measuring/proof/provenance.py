@@ -3,7 +3,8 @@
 
 It also carries what the 1.0 wire has no field for, as ``ophamin:`` attributes of the entity ``ophamin:scenario``:
 name, tier, family, goal, explanation, method, what follows from a refutation, and the whole configuration, whose
-SHA-256 is the record's ``config_hash``.
+SHA-256 is the record's ``config_hash``. The claim stands in the graph as the plan of the trial, the lock and the
+environment as what it used, each by its digest.
 """
 
 from __future__ import annotations
@@ -15,19 +16,34 @@ from typing import Any
 from ophamin.core.environment import ophamin_version
 from ophamin.measuring.proof.record import DatasetRef
 
-__all__ = ["SCENARIO_ENTITY", "provenance_graph"]
+__all__ = ["CLAIM_ENTITY", "ENVIRONMENT_ENTITY", "LOCK_ENTITY", "SCENARIO_ENTITY", "provenance_graph"]
 
 PREFIX = "https://ophamin.example/"
 SCENARIO_ENTITY = "ophamin:scenario"
+CLAIM_ENTITY = "ophamin:claim"
+LOCK_ENTITY = "ophamin:lock"
+ENVIRONMENT_ENTITY = "ophamin:environment"
+_KINDS = {CLAIM_ENTITY: {"prov:type": {"$": "prov:Plan", "type": "xsd:QName"}}}
 
 
-def provenance_graph(experiment: Mapping[str, Any], datasets: Sequence[DatasetRef], system: str) -> dict[str, Any]:
+def provenance_graph(
+    experiment: Mapping[str, Any],
+    datasets: Sequence[DatasetRef],
+    system: str,
+    *,
+    claim: str = "",
+    lock: str = "",
+    environment: str = "",
+) -> dict[str, Any]:
     """Who did what with which data.
 
     Args:
         experiment: attributes of the scenario; text and whole numbers.
         datasets: what the trial used.
         system: name of the system under test.
+        claim: digest of the claim with its plan; empty where there is none.
+        lock: SHA-256 of the lock file; empty without one.
+        environment: SHA-256 of the installed versions that the record lists; empty where it lists none.
 
     Example:
         >>> graph = provenance_graph({"name": "a.b", "attempt": 1}, [], "mock")
@@ -35,6 +51,9 @@ def provenance_graph(experiment: Mapping[str, Any], datasets: Sequence[DatasetRe
         'a.b'
     """
     used = {_identify("corpus", ref.name): ref for ref in datasets}
+    digests = {CLAIM_ENTITY: claim, LOCK_ENTITY: lock, ENVIRONMENT_ENTITY: environment}
+    stated = {name: digest for name, digest in digests.items() if digest}
+    plan = {"prov:plan": CLAIM_ENTITY} if claim else {}
     tested = _identify("system", system)
     return {
         "prefix": {"ophamin": PREFIX},
@@ -45,6 +64,7 @@ def provenance_graph(experiment: Mapping[str, Any], datasets: Sequence[DatasetRe
         "entity": {
             SCENARIO_ENTITY: _attributes(experiment),
             "ophamin:proof": {},
+            **{name: _attributes({"sha256": digest}) | _KINDS.get(name, {}) for name, digest in stated.items()},
             **{
                 name: _attributes({"content_hash": ref.content_hash, "n_records": ref.n_records, "kind": ref.kind})
                 for name, ref in used.items()
@@ -53,10 +73,10 @@ def provenance_graph(experiment: Mapping[str, Any], datasets: Sequence[DatasetRe
         "activity": {"ophamin:trial": {}},
         "used": {
             f"_:u{i}": {"prov:activity": "ophamin:trial", "prov:entity": name}
-            for i, name in enumerate([SCENARIO_ENTITY, *used], 1)
+            for i, name in enumerate([SCENARIO_ENTITY, *stated, *used], 1)
         },
         "wasAssociatedWith": {
-            f"_:a{i}": {"prov:activity": "ophamin:trial", "prov:agent": agent}
+            f"_:a{i}": {"prov:activity": "ophamin:trial", "prov:agent": agent, **plan}
             for i, agent in enumerate(["ophamin:ophamin", tested], 1)
         },
         "wasGeneratedBy": {"_:g1": {"prov:entity": "ophamin:proof", "prov:activity": "ophamin:trial"}},
