@@ -27,6 +27,7 @@ FORMAT: Final = "ophamin-observations/1"
 CHUNK_ROWS: Final = 4096
 MAX_UNPACKED_BYTES: Final = 256 * 2**20
 MAX_BRACKETS: Final = 2**22
+PIECE_BYTES: Final = 2**18
 """Lists and objects in a file: an empty one has two bytes on disk and 64 in memory."""
 
 
@@ -130,8 +131,7 @@ def unpack(data: bytes, *, limit: int = MAX_UNPACKED_BYTES) -> tuple[Table, str]
         ObservationsError: not gzip, larger than ``limit``, or not in the format.
     """
     try:
-        with gzip.GzipFile(fileobj=BytesIO(data)) as packed:
-            text = packed.read(limit + 1)
+        text = _unpacked(data, limit)
     except (OSError, EOFError, zlib.error) as error:
         raise ObservationsError(f"the observations are no readable gzip file: {error}") from error
     if len(text) > limit:
@@ -149,6 +149,15 @@ def unpack(data: bytes, *, limit: int = MAX_UNPACKED_BYTES) -> tuple[Table, str]
         if isinstance(error, ObservationsError):
             raise
         raise ObservationsError(f"the observations are not in the format {FORMAT}: {error!r}") from error
+
+
+def _unpacked(data: bytes, limit: int) -> bytearray:
+    """The text, a piece at a time and at most one piece beyond the limit: asked for whole, it is reserved at once."""
+    text = bytearray()
+    with gzip.GzipFile(fileobj=BytesIO(data)) as packed:
+        while len(text) <= limit and (piece := packed.read(PIECE_BYTES)):
+            text += piece
+    return text
 
 
 def _pieces(table: Table) -> Iterator[str]:
