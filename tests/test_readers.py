@@ -33,6 +33,7 @@ id = "{KEY.public.key_id}"
 public = \'\'\'{PEM}\'\'\'
 roles = ["seal"]
 """
+RING_ALONE = f"schema = 1\n{RING}".encode()
 POLICY = f'schema = 1\n[policy]\nmin_level = "L1"\n{RING}'
 OBSERVATIONS = pack(Table(2, {"phi": [0.5, 0.25]}, {}, [0.1, 0.2], [1, 0], ["ab", "cd"]))[0]
 
@@ -64,10 +65,7 @@ READERS = {
     "head": (of_bytes(chain.read_head), HEAD.to_bytes()),
     "lock": (of_bytes(parse_lock), lock_bytes(Lock())),
     "policy": (of_bytes(policy.TrustPolicy.from_toml), POLICY.encode()),
-    "key ring": (
-        lambda data, _: keyring.KeyRing.from_toml(data.decode("utf-8", "surrogateescape")),
-        f"schema = 1\n{RING}".encode(),
-    ),
+    "key ring": (lambda data, _: keyring.KeyRing.from_toml(data.decode("utf-8", "surrogateescape")), RING_ALONE),
     "public key": (of_bytes(keys.read_public_key), PEM.encode()),
     "private key": (of_bytes(keys.read_private_key), KEY.to_pem()),
     "observations": (of_bytes(unpack_bounded), OBSERVATIONS),

@@ -6,6 +6,7 @@ It reads files and asks git for the commit; it opens no connection, writes nothi
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -16,18 +17,23 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ophamin.cli.output import fail, note, on_terminal, say, say_fields, say_json, shown_path, terminal
-from ophamin.errors import OphaminError
+from ophamin.errors import OphaminError, nearest_name
 
 if TYPE_CHECKING:
     from ophamin.core.keyring import RingKey
     from ophamin.core.keys import PublicKey
+    from ophamin.measuring.lock_claims import Lock
     from ophamin.trust.policy import TrustPolicy
     from ophamin.trust.verification import Code, Verification
 
-__all__ = ["verify"]
+__all__ = ["BASE_BRANCH", "verify"]
 
 EXIT_BROKEN: Final = 5
 SHORT_ID: Final = 12
+BASE_BRANCH: Final = "GITHUB_BASE_REF"
+"""Where a CI service names the branch that a change is to be merged into."""
+UNTOLD: Final = frozenset({"read", "absent", "no_git"})
+"""What became of the lock at the merge base, where there is nothing to say about it."""
 COLOURS: Final = {"pass": "green", "fail": "red", "OK": "green"}
 
 
@@ -43,7 +49,16 @@ def verify(
         list[Path] | None,
         typer.Option("--key", metavar="FILE", help="A public key to trust, or an HMAC secret.", show_default=False),
     ] = None,
-    no_git: Annotated[bool, typer.Option("--no-git", help="Compare no commit.")] = False,
+    event: Annotated[
+        str, typer.Option("--event", metavar="NAME", help="Rules of the policy's [event.NAME].", show_default=False)
+    ] = "",
+    lock_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--lock", metavar="FILE", help="Registered claims; default: the lock at the merge base.", show_default=False
+        ),
+    ] = None,
+    no_git: Annotated[bool, typer.Option("--no-git", help="Compare no commit, and look for no lock.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
 ) -> None:
     """Verify records: signature, key, commit, age, and the verdict, computed again from the observations.
@@ -51,7 +66,9 @@ def verify(
     For one record each of the ten steps has its line, for several each record. Into a pipe go code, level, verdict, id,
     path and words between tabs. Without a policy file any level passes, and your own key is trusted.
 
-    The commit is the one checked out here; records of another one are a MISMATCH, unless --no-git is given.
+    The commit is the one checked out here; records of another one are a MISMATCH, unless --no-git is given. Where an
+    ophamin.lock stood at the merge base with the protected branch, a record of no locked claim is UNREGISTERED. Where a
+    run left its head, its records are INCOMPLETE when one was removed, and a MISMATCH when one was exchanged.
 
     Ends with 0 when all are OK, 2 when the command or the policy cannot be used, 3 when something is missing or not
     registered, 4 when a record cannot be trusted, 5 when the verification itself failed. A sound REFUTED record is OK:
@@ -67,24 +84,25 @@ def verify(
     from ophamin.core.environment import git_facts
     from ophamin.trust.verification import exit_code
     from ophamin.trust.verify import verify_paths
+    from ophamin.trust.verify_runs import find_runs, verify_run, with_runs
 
     keys, secrets = _given_keys(key_files or [])
-    policy = _with_keys(_policy(policy_file), keys)
+    policy = _for_event(_with_keys(_policy(policy_file), keys), event)
     facts = None if no_git else git_facts(Path.cwd())
-    answers = verify_paths(
-        paths,
-        policy,
-        commit=facts.commit or None if facts else None,
-        tree=facts.tree or None if facts else None,
-        now=datetime.now(UTC),
-        secrets=secrets,
-    )
-    codes: Counter[Code] = Counter(_print(_without_crash(answers), as_json=as_json))
+    commit, tree = (facts.commit or None, facts.tree or None) if facts else (None, None)
+    now = datetime.now(UTC)
+    lock = _lock(lock_file, no_git=no_git)
+    found = (verify_run(folder, policy, commit=commit, tree=tree, now=now) for folder in find_runs(paths))
+    runs = [run for run in found if run is not None]
+    answers = verify_paths(paths, policy, commit=commit, tree=tree, now=now, lock=lock, secrets=secrets)
+    codes: Counter[Code] = Counter(_print(_without_crash(with_runs(answers, runs)), as_json=as_json))
+    for run in () if as_json else runs:
+        note(f"{shown_path(Path(run.path))}: {run.words}")
     if not codes:
         fail(f"no record in {', '.join(map(str, paths))}; name a record or a folder of records")
     if sum(codes.values()) > 1 and not as_json:
         note(", ".join(f"{number} {code}" for code, number in sorted(codes.items())))
-    raise typer.Exit(exit_code(codes))
+    raise typer.Exit(exit_code([*codes, *(run.code for run in runs)]))
 
 
 def _without_crash(answers: Iterator[Verification]) -> Iterator[Verification]:
@@ -104,6 +122,29 @@ def _policy(file: Path | None) -> TrustPolicy:
     if file is not None or path.exists():
         return TrustPolicy.load(path)
     return _with_keys(TrustPolicy.lenient(), _own_key())
+
+
+def _for_event(policy: TrustPolicy, event: str) -> TrustPolicy:
+    if event and event not in policy.events:
+        near = nearest_name(event, policy.events)
+        note(f"the policy has no rules for the event {event!r}, so its general ones hold; {near}")
+    return policy.for_event(event)
+
+
+def _lock(file: Path | None, *, no_git: bool) -> Lock | None:
+    """The lock that was named, or the one at the merge base; None where claims stay unjudged."""
+    from ophamin.measuring.lock_base import base_lock
+    from ophamin.measuring.lockfile import read_lock
+    from ophamin.settings import project_root
+
+    if file is not None:
+        return read_lock(file)
+    if no_git:
+        return None
+    found = base_lock(project_root(Path.cwd()), os.environ.get(BASE_BRANCH) or None)
+    if found.state not in UNTOLD:
+        note(f"registration is not judged: {found.problem}")
+    return found.lock
 
 
 def _own_key() -> list[RingKey]:

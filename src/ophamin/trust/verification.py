@@ -85,7 +85,8 @@ class Verification:
         proof_id: id of the record; empty where none could be read.
         outcome: the verdict that the record states; empty where none could be read.
         claim: its statement; safe to print.
-        claim_id: id in the lock; empty where it was not looked up or found.
+        claim_id: id in the lock of the claim that the record says it is of; empty where it was not looked up or found.
+        system: name in the lock of the system under test; empty for none.
         attempt: number of the attempt that the record states; None where it states none.
         signed_by: ids of the keys, or `LEGACY_HMAC`.
         redecision: what deciding again gave; None where that was not reached.
@@ -100,6 +101,7 @@ class Verification:
     outcome: str = ""
     claim: str = ""
     claim_id: str = ""
+    system: str = ""
     attempt: int | None = None
     signed_by: tuple[str, ...] = ()
     redecision: Redecision | None = None
@@ -124,6 +126,7 @@ class Verification:
             "verdict": self.outcome or None,
             "claim": self.claim or None,
             "claim_id": self.claim_id or None,
+            "system": self.system or None,
             "attempt": self.attempt,
             "signed_by": list(self.signed_by),
             "redecided": None if again is None else again.result.value,

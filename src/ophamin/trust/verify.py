@@ -40,6 +40,7 @@ def verify_record(
     now: datetime,
     lock: Lock | None = None,
     secrets: Sequence[bytes] = (),
+    require_clean: bool = False,
 ) -> Verification:
     """Verify one record.
 
@@ -51,6 +52,8 @@ def verify_record(
         now: the time, with an offset.
         lock: the registered claims; None leaves registration unjudged.
         secrets: keys that old HMAC seals may have been made with.
+        require_clean: refuse at every level, not at L2 alone, what was measured in a work tree that differed from its
+            commit; an unsigned record then has to name this commit and say that its tree was clean.
 
     Returns:
         The answer; nothing in a file raises.
@@ -63,7 +66,7 @@ def verify_record(
         >>> answer.code.value, answer.level, answer.steps[0].state
         ('MALFORMED', 'L0', 'fail')
     """
-    return Check(files_of(path), policy, commit, tree, now, lock, tuple(secrets)).run()
+    return Check(files_of(path), policy, commit, tree, now, lock, tuple(secrets), require_clean).run()
 
 
 def verify_paths(
@@ -75,6 +78,8 @@ def verify_paths(
     now: datetime,
     lock: Lock | None = None,
     secrets: Sequence[bytes] = (),
+    require_clean: bool = False,
+    only_own: bool = False,
     jobs: int = -1,
 ) -> Iterator[Verification]:
     """Verify every record of files and folders, in the order of the paths; a record that stands twice is REPLAYED.
@@ -89,13 +94,24 @@ def verify_paths(
         now: see `verify_record`.
         lock: see `verify_record`.
         secrets: see `verify_record`.
+        require_clean: see `verify_record`.
+        only_own: of folders, take the records that have a folder of their own, and leave other JSON files alone.
         jobs: most processes; -1 for one on each processor.
 
     Raises:
         RecordPathError: nothing is at one of the paths.
     """
-    files = list(dict.fromkeys(file for path in paths for file in record_paths(path)))
-    how = partial(_verify_some, policy=policy, commit=commit, tree=tree, now=now, lock=lock, secrets=tuple(secrets))
+    files = list(dict.fromkeys(file for path in paths for file in record_paths(path, only_own=only_own)))
+    how = partial(
+        _verify_some,
+        policy=policy,
+        commit=commit,
+        tree=tree,
+        now=now,
+        lock=lock,
+        secrets=tuple(secrets),
+        require_clean=require_clean,
+    )
     return _replays_marked(_spread(files, how, jobs if len(files) >= MANY else 1))
 
 

@@ -16,8 +16,17 @@ from ophamin.core.strictjson import MAX_BYTES
 from ophamin.core.text import visible
 from ophamin.errors import OphaminError
 from ophamin.measuring.proof.codec import iter_proofs
+from ophamin.trust.heads import HEAD_NAME
 
-__all__ = ["RecordFiles", "RecordPathError", "UnreadableError", "files_of", "record_paths"]
+__all__ = [
+    "RecordFiles",
+    "RecordPathError",
+    "UnreadableError",
+    "files_of",
+    "own_record_paths",
+    "read_bounded",
+    "record_paths",
+]
 
 PROOF: Final = "proof.json"
 ENVELOPE: Final = "proof.dsse.json"
@@ -68,7 +77,7 @@ class RecordFiles:
         Raises:
             UnreadableError: it is there and cannot be read.
         """
-        return _read(self.proof_path, MAX_BYTES)
+        return read_bounded(self.proof_path, MAX_BYTES)
 
     def envelope(self) -> bytes | None:
         """The envelope; None where there is none.
@@ -76,7 +85,7 @@ class RecordFiles:
         Raises:
             UnreadableError: it is there and cannot be read.
         """
-        return _read(self.proof_path.with_name(f"{self.proof_path.stem}.dsse.json"), MAX_ENVELOPE_BYTES)
+        return read_bounded(self.proof_path.with_name(f"{self.proof_path.stem}.dsse.json"), MAX_ENVELOPE_BYTES)
 
     def observations(self, most: int) -> bytes | None:
         """The packed observations; None where there are none.
@@ -84,7 +93,7 @@ class RecordFiles:
         Raises:
             UnreadableError: they are there and cannot be read, or have more than ``most`` bytes.
         """
-        return _read(self.proof_path.with_name(OBSERVATIONS), most) if self.is_ours else None
+        return read_bounded(self.proof_path.with_name(OBSERVATIONS), most) if self.is_ours else None
 
 
 def files_of(path: Path) -> RecordFiles:
@@ -100,11 +109,15 @@ def files_of(path: Path) -> RecordFiles:
     return RecordFiles(path, path.name == PROOF)
 
 
-def record_paths(path: Path) -> Iterator[Path]:
+def record_paths(path: Path, *, only_own: bool = False) -> Iterator[Path]:
     """The records at a path: the file itself, or all of a folder in the order of their paths.
 
     An envelope whose record is gone counts as a record, so that a removed file is seen. Links are named too, and
     refused when they are read.
+
+    Args:
+        path: a file, which is taken for a record whatever its name, or a folder.
+        only_own: of a folder, take the records that have a folder of their own, and leave other JSON files alone.
 
     Raises:
         RecordPathError: nothing is there.
@@ -114,11 +127,24 @@ def record_paths(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    lonely = (one.with_name(PROOF) for one in path.rglob(ENVELOPE) if not os.path.lexists(one.with_name(PROOF)))
-    yield from sorted({*iter_proofs(path), *lonely})
+    found = set() if only_own else {one for one in iter_proofs(path) if one.name != HEAD_NAME}
+    yield from sorted(found | set(own_record_paths(path)))
 
 
-def _read(path: Path, most: int) -> bytes | None:
+def own_record_paths(folder: Path) -> list[Path]:
+    """The records of ours below a folder, each in a folder of its own, in the order of their paths.
+
+    An envelope whose record is gone counts as a record; other files are left alone, whatever is in them.
+    """
+    return sorted({one.with_name(PROOF) for name in (PROOF, ENVELOPE) for one in folder.rglob(name)})
+
+
+def read_bounded(path: Path, most: int) -> bytes | None:
+    """The bytes of a regular file, no link followed and no pipe waited for; None where nothing is there.
+
+    Raises:
+        UnreadableError: it is there and cannot be read, or has more than ``most`` bytes.
+    """
     name = visible(path.name)
     try:
         descriptor = os.open(path, _READ)
