@@ -1,19 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Python in the documents runs, and does what they say."""
+"""What the documents show runs, and does what they say."""
 
+import base64
+import gzip
+import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from ophamin import conduct
+from ophamin import conduct, rate, scenario
+from ophamin.core.dsse import IN_TOTO_TYPE, sign
+from ophamin.core.keys import generate_key
 from ophamin.core.shapes import CycleResult
+from ophamin.measuring.scenarios.functions import declaration_of
+from ophamin.measuring.trial import Situation, Trial
+from ophamin.trust.statements import proof_statement
 
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def blocks(name):
-    return re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(encoding="utf-8"), flags=re.DOTALL)
+def blocks(name, language="python"):
+    text = (DOCS / name).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 def loaded(source, tmp_path):
@@ -44,3 +54,67 @@ def test_a_pillar_of_ones_own_computes_and_says_why_it_cannot(tmp_path):
     cycles = [CycleResult(n, True, {"phi": float(n)}) for n in range(5)]
     assert pillar.compute(cycles, []).statistic_value == 4.0
     assert pillar.compute(cycles[:1], []).detail["reason"].startswith("1 value")
+
+
+# -- evidence.md ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def signed_record(tmp_path):
+    """A folder with a signed record, and the public key beside it."""
+    signer = generate_key()
+
+    def test_it(trial):
+        """Is it right?"""
+
+    script = declaration_of(scenario("few are wrong", rate("wrong") <= 0.5)(test_it)).compile(test_it, name="a.b")
+    trial = Trial(script, Situation("command", tmp_path))
+    trial.open()
+    for number in range(40):
+        trial.observe(wrong=number < 3)
+    (one,) = trial.conclude()
+    digest = one.record.evidence[0].detail["observations_sha256"]
+    made = proof_statement(one.record, digest, "ab" * 20, "cd" * 20)
+    (tmp_path / "proof.json").write_text(one.record.dumps(), encoding="ascii")
+    (tmp_path / "observations.json.gz").write_bytes(one.observations)
+    (tmp_path / "proof.dsse.json").write_bytes(sign(made.data, IN_TOTO_TYPE, [signer]).to_bytes())
+    (tmp_path / "key.pem").write_text(signer.public.to_pem(), encoding="ascii")
+    return tmp_path
+
+
+def recipe(folder):
+    """The commands of the document, each of which has to succeed."""
+    command = ["bash", "-euo", "pipefail", "-c", blocks("evidence.md", "sh")[0]]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.needs("jq", "openssl")
+def test_a_stranger_checks_a_record_with_jq_and_openssl(signed_record):
+    done = recipe(signed_record)
+    assert done.returncode == 0, done.stderr
+    assert "Signature Verified Successfully" in done.stdout
+    assert done.stdout.splitlines()[-1] == "ab" * 20
+
+
+def change_payload(folder):
+    path = folder / "proof.dsse.json"
+    envelope = json.loads(path.read_bytes())
+    payload = base64.b64decode(envelope["payload"]).replace(b"VALIDATED", b"INVALID!!")
+    path.write_text(json.dumps({**envelope, "payload": base64.b64encode(payload).decode()}), encoding="ascii")
+
+
+def change_record(folder):
+    path = folder / "proof.json"
+    path.write_bytes(path.read_bytes().replace(b"VALIDATED", b"REFUTED!!"))
+
+
+def change_observations(folder):
+    path = folder / "observations.json.gz"
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()).replace(b"1", b"0", 1)))
+
+
+@pytest.mark.needs("jq", "openssl")
+@pytest.mark.parametrize("change", [change_payload, change_record, change_observations])
+def test_the_stranger_notices_a_change(signed_record, change):
+    change(signed_record)
+    assert recipe(signed_record).returncode != 0
