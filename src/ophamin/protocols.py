@@ -95,8 +95,8 @@ class Auditor(Protocol):
 
     name: str
 
-    def run(self, target: Path) -> Any:
-        """Look over a file or a folder."""
+    def run(self, target_path: str | Path, *, options: Any = ...) -> Any:
+        """Look over a file or a folder; see `ophamin.auditing.base.AuditPillar.run`."""
 
 
 @runtime_checkable

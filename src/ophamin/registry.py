@@ -56,7 +56,9 @@ __all__ = [
 
 Plugin = TypeVar("Plugin")
 
-AUDITORS: Registry[Auditor] = Registry("auditor", Auditor, "ophamin.auditors", key=lambda auditor: auditor.name)
+AUDITORS: Registry[Auditor] = Registry(
+    "auditor", Auditor, "ophamin.auditors", key=lambda auditor: auditor.name, accepts_classes=True
+)
 RENDERERS: Registry[Renderer] = Registry("renderer", Renderer, "ophamin.renderers", key=lambda renderer: renderer.name)
 
 

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """``ophamin verify``: a line for each step or record, an exit code for each kind of trouble, nothing that acts."""
 
+import hashlib
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -12,9 +14,12 @@ from ophamin.core.dsse import IN_TOTO_TYPE, sign
 from ophamin.core.environment import git_facts
 from ophamin.core.keyfiles import user_key
 from ophamin.core.keys import generate_key
+from ophamin.measuring.lock_claims import Lock, LockedClaim
+from ophamin.measuring.lockfile import write_lock
 from ophamin.measuring.proof.record import EmpiricalProofRecord
 from ophamin.measuring.scenarios.functions import declaration_of
 from ophamin.measuring.trial import Situation, Trial
+from ophamin.trust.heads import write_head
 from ophamin.trust.statements import proof_statement
 
 KEY = generate_key()
@@ -200,6 +205,104 @@ def test_the_commit_is_compared_with_the_one_checked_out(repository, ophamin):
     other = ophamin("verify", "proofs/b", "--key", "ci.pub.pem")
     assert (other.exit_code, other.stdout.split()[0]) == (4, "MISMATCH")
     assert ophamin("verify", "proofs/b", "--key", "ci.pub.pem", "--no-git").exit_code == 0
+
+
+# --- events, the lock, and the head of a run
+
+
+def test_the_rules_of_an_event_are_taken_and_an_unknown_one_is_named(place, ophamin):
+    write(place, "a", concluded(place))
+    policy(place, '[event.fork_pull_request]\nmin_level = "L0"\n')
+    assert ophamin("verify", "proofs").exit_code == 4
+    assert ophamin("verify", "proofs", "--event", "fork_pull_request").exit_code == 0
+    result = ophamin("verify", "proofs", "--event", "fork_pul_request")
+    assert result.exit_code == 4
+    assert "did you mean 'fork_pull_request'" in result.stderr
+
+
+def lock_file(place, one):
+    write_lock(place / "ophamin.lock", Lock((LockedClaim.of_plan(one.plan, corpus_digest=""),)))
+
+
+def test_a_lock_that_is_named_judges_the_registration(place, ophamin):
+    one, other = concluded(place), concluded(place, "many are wrong")
+    write(place, "a", one)
+    lock_file(place, one)
+    result = ophamin("verify", "proofs/a", "--lock", "ophamin.lock", "--json")
+    (answer,) = json.loads(result.stdout)
+    assert (result.exit_code, answer["claim_id"]) == (0, LockedClaim.of_plan(one.plan, corpus_digest="").id)
+    assert answer["steps"][7]["state"] == "pass"
+    lock_file(place, other)
+    result = ophamin("verify", "proofs/a", "--lock", "ophamin.lock")
+    assert (result.exit_code, result.stdout.split()[0]) == (3, "UNREGISTERED")
+    (place / "ophamin.lock").write_text("schema = 1\n")
+    assert ophamin("verify", "proofs/a", "--lock", "ophamin.lock").exit_code == 2
+
+
+def test_the_lock_at_the_merge_base_judges_and_the_one_in_the_work_tree_does_not(place, ophamin, request):
+    one, other = concluded(place.parent), concluded(place.parent, "many are wrong")
+    lock_file(place, one)
+    here = git_facts(request.getfixturevalue("repository"))  # commits the lock
+    write(place, "a", one, KEY, here.commit, here.tree)
+    write(place, "b", other, KEY, here.commit, here.tree)
+    lock_file(place, other)
+    rows = [line.split("\t") for line in ophamin("verify", "proofs", "--key", "ci.pub.pem").stdout.splitlines()]
+    assert [row[0] for row in rows] == ["OK", "UNREGISTERED"]
+    assert ophamin("verify", "proofs", "--key", "ci.pub.pem", "--no-git").exit_code == 0
+
+
+def test_a_lock_at_the_base_that_cannot_be_read_is_told(repository, ophamin):
+    write(repository, "a", concluded(repository))
+    for command in (("branch", "-m", "trunk"), ("branch", "extra")):
+        subprocess.run(("git", *command), cwd=repository, check=True)
+    assert "registration is not judged: " in ophamin("verify", "proofs").stderr
+
+
+def head_of(place, signer=None, run="proofs"):
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in (place / run).rglob("proof.json")]
+    write_head(
+        place / run, digests, commit=None, tree=None, dirty=False, lock=None, environ={}, signer=signer,
+    )  # fmt: skip
+
+
+def test_the_head_of_a_run_is_verified_with_its_records(two, ophamin):
+    head_of(two, KEY)
+    result = ophamin("verify", "proofs", "--key", "ci.pub.pem")
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == ["proofs/head.dsse.json: the head of the run binds these 2 records", "2 OK"]
+    answers = json.loads(ophamin("verify", "proofs", "--key", "ci.pub.pem", "--json").stdout)
+    assert [one["steps"][9]["state"] for one in answers] == ["pass", "pass"]
+
+
+def test_a_record_that_is_missing_from_its_run_ends_with_3_and_a_foreign_one_with_4(two, ophamin):
+    head_of(two)
+    shutil.move(two / "proofs" / "b", two / "elsewhere")
+    result = ophamin("verify", "proofs", "--key", "ci.pub.pem")
+    assert result.exit_code == 3
+    assert "binds 2 records, and 1 are here" in result.stdout
+    for name, wrong in (("c", 3), ("d", 4)):
+        write(two, name, concluded(two, wrong=wrong), KEY)
+    result = ophamin("verify", "proofs", "--key", "ci.pub.pem")
+    assert result.exit_code == 4
+    assert [line.split("\t")[0] for line in result.stdout.splitlines()] == ["MISMATCH"] * 3
+
+
+def test_a_record_of_another_run_is_not_judged_by_this_ones_head(two, ophamin):
+    write(two, "latest/a", concluded(two, wrong=5), KEY)
+    head_of(two, run="proofs/latest")
+    shutil.rmtree(two / "proofs" / "latest" / "a")
+    write(two, "latest/b", concluded(two, wrong=6), KEY)
+    rows = [line.split("\t") for line in ophamin("verify", "proofs", "--key", "ci.pub.pem").stdout.splitlines()]
+    assert {row[4]: row[0] for row in rows} == {
+        "proofs/a/proof.json": "OK",
+        "proofs/b/proof.json": "OK",
+        "proofs/latest/b/proof.json": "MISMATCH",
+    }
+
+
+def test_a_head_that_cannot_be_read_spoils_its_run(two, ophamin):
+    (two / "proofs" / "head.json").write_text("{}")
+    assert ophamin("verify", "proofs", "--key", "ci.pub.pem").exit_code == 4
 
 
 # --- hostile files and narrow terminals

@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 _SHOWN_PROBLEMS: Final = 5
-_OTHER_KINDS: Final = frozenset({"proof.json", "diagnosis.json", "CAMPAIGN.json"})
+_OTHER_KINDS: Final = frozenset({"proof.json", "diagnosis.json", "head.json", "CAMPAIGN.json"})
 _OTHER_ENDINGS: Final = re.compile(r".*\.(?:dsse|intoto|sarif)\.json")
 
 

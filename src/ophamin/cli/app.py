@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from ophamin import __version__
-from ophamin.cli import gate, keys, lock, pillars, proofs, replay, scenarios, seal, verify
+from ophamin.cli import gate, keys, lock, migrate, pillars, proofs, replay, scenarios, seal, verify
 from ophamin.cli.output import CLOSED_PIPE, EXIT_UNUSABLE, INTERRUPTED, fail, say
 from ophamin.errors import OphaminError
 
@@ -53,6 +53,7 @@ app.add_typer(lock.app, name="lock")
 app.add_typer(pillars.app, name="pillar")
 app.add_typer(proofs.app, name="proof")
 app.add_typer(scenarios.app, name="scenario")
+app.command("migrate")(migrate.migrate)
 app.command("replay")(replay.replay)
 app.command("seal")(seal.seal)
 app.command("gate")(gate.gate)

@@ -76,6 +76,7 @@ class Facts:
     distinct_inputs: int | None = None
     registration: str = "none"
     lock: str = ""
+    substrate: str = ""
 
 
 def build_record(
@@ -376,6 +377,7 @@ def _experiment(plan: Plan, facts: Facts) -> dict[str, Any]:
         "method": metadata.method or plan.analysis_plan(),
         "if_refuted": metadata.if_refuted or f"the opposite is to be assumed: {plan.h0}",
         "registration": facts.registration,
+        **({"substrate": facts.substrate} if facts.substrate else {}),
         "config": plan.config_text,
         "seed": facts.seed,
         "attempt": facts.attempt,

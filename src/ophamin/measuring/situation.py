@@ -40,6 +40,7 @@ class Situation:
         progress: told of the trial between two records, so that a door can show how far it is.
         level_of: how much the registration of a claim is worth; see `ophamin.measuring.registration`.
         floor_of: the noise floor of a claim, where A/A runs have measured one.
+        substrate: the name under which the lock holds the system under test; empty for none.
         lock: SHA-256 of the lock file that claims were held against; empty without one.
     """
 
@@ -55,6 +56,7 @@ class Situation:
     progress: Callable[[Any], None] = lambda _trial: None
     floor_of: Callable[[Plan], Floor | None] = lambda _plan: None
     level_of: Callable[[Plan], str] = lambda _plan: "none"
+    substrate: str = ""
     lock: str = ""
 
 

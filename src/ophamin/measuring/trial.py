@@ -343,8 +343,7 @@ class Trial:
         }
 
     def _facts(self, observations_digest: str, table: Table) -> Facts:
-        project = git_facts(self.situation.root)
-        redact, stream = self.situation.redact, self._streamed
+        project, redact, stream = git_facts(self.situation.root), self.situation.redact, self._streamed
         system = self._system or SystemFacts(self.script.metadata.name, project.commit, {})
         return Facts(
             created_at=self.situation.now(),
@@ -365,6 +364,7 @@ class Trial:
             lineage=self._before.lineage if self._before else (),
             distinct_inputs=len({one for one in table.stimuli if one}) or None,
             lock=self.situation.lock,
+            substrate=redact(self.situation.substrate),
         )
 
     def _circumstances(self, broken: str) -> Circumstances:

@@ -17,10 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ophamin import registry
 from ophamin.core.environment import Redactor, git_facts
 from ophamin.core.keys import KeyMaterialError
-from ophamin.core.plugins import RegistryError
 from ophamin.errors import ClaimError, OphaminError, RecordWriteError
 from ophamin.measuring.conduct import as_system
 from ophamin.measuring.scenarios.functions import ATTRIBUTE
@@ -30,14 +28,17 @@ from ophamin.plugin.folder import RecordFolder
 from ophamin.plugin.progress import Progress
 from ophamin.plugin.registration import GOALPOSTS, Registration
 from ophamin.plugin.rows import Row, row_of
+from ophamin.plugin.session_registry import SessionRegistry
 from ophamin.plugin.signing import KEY, KEY_FILE, Sealing, choose_key
 from ophamin.seeing.substrate.base import SUBSTRATES, SubstrateUnderTest, parse_spec
 
 if TYPE_CHECKING:
+    from ophamin.auditing.audit_record import AuditRecord
     from ophamin.measuring.attempts import Stored
     from ophamin.measuring.floor import Floor, Floors
     from ophamin.measuring.plan import Plan
     from ophamin.measuring.script import Script
+    from ophamin.plugin.audits import Audits
     from ophamin.plugin.options import Options
 
 __all__ = ["NAME", "ONLY_INCONCLUSIVE", "RECORD_PROBLEM", "TRIAL", "Docket", "docket_of"]
@@ -68,6 +69,7 @@ class Docket:
         redact: removes from a text what must not enter a record.
         rows: one for each concluded claim, in the order of the reports.
         unwritten: why a record could not be written, for each one.
+        audits_written: SHA-256 of each audit record that this process wrote.
     """
 
     def __init__(self, config: pytest.Config, options: Options) -> None:
@@ -78,6 +80,7 @@ class Docket:
         self.parallel = worker is not None and int(worker["workercount"]) > 1
         self.rows: list[Row] = []
         self.unwritten: list[str] = []
+        self.audits_written: list[str] = []
         self.records = RecordFolder(options.folder)
         self.book = Bookkeeping(config.rootpath, options)
         self.registration = Registration(config, config.rootpath, insists=options.locked)
@@ -96,7 +99,7 @@ class Docket:
 
     def call_register_hooks(self) -> None:
         """Let the project's conftest files add plug-ins for this session alone."""
-        self._config.hook.pytest_ophamin_register.call_historic(kwargs={"registry": _SessionRegistry(self._registered)})
+        self._config.hook.pytest_ophamin_register.call_historic(kwargs={"registry": SessionRegistry(self._registered)})
 
     def pytest_unconfigure(self) -> None:
         for plugins, name in self._registered:
@@ -125,6 +128,7 @@ class Docket:
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
             output["ophamin_lock"] = self.registration.for_controller()
+            output["ophamin_audits"] = self.audits_written
         result = yield
         if self.is_worker or session.exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             return result
@@ -189,6 +193,7 @@ class Docket:
             item=nodeid,
             level_of=partial(self.registration.level, nodeid),
             lock=self.registration.digest,
+            substrate=self.registration.substrate(nodeid),
         )
 
     @cached_property
@@ -284,6 +289,16 @@ class Docket:
         envelopes = self.sealing.envelopes(one, text, git_facts(self.root), self.registration.digest)
         return self.records.write(one, text, envelopes), hashlib.sha256(text).hexdigest()
 
+    def keep_audit(self, audit: AuditRecord) -> Path:
+        """Sign and write the record of an audit.
+
+        Raises:
+            RecordWriteError: it could not be written.
+        """
+        text = audit.dumps().encode("ascii")
+        self.audits_written.append(hashlib.sha256(text).hexdigest())
+        return self.records.write_audit(audit, text, self.sealing.audit_envelopes(audit, text, git_facts(self.root)))
+
     @cached_property
     def sealing(self) -> Sealing:
         """With which key records are signed.
@@ -302,6 +317,22 @@ class Docket:
                 f"{KEY_FILE} or {KEY}"
             )
         return sealing
+
+    @cached_property
+    def audits(self) -> Audits:
+        """What the fixture ``audit`` gives."""
+        from ophamin.plugin.audits import Audits
+
+        return Audits(self)
+
+    def cache_folder(self, name: str) -> Path | None:
+        """A folder below pytest's own cache; None where that is switched off."""
+        cache = getattr(self._config, "cache", None)
+        return None if cache is None else Path(cache.mkdir(name))
+
+    def take_doubts(self) -> str:
+        """Why what an item has audited may not be whole; empty where nothing speaks against it."""
+        return self.audits.take_doubts() if "audits" in vars(self) else ""
 
     def first_rows(self, item: pytest.Item) -> list[Row]:
         """The rows that count: those of the item's first attempt that came to a verdict, whatever a rerun finds."""
@@ -345,34 +376,6 @@ class Docket:
         substrates = [f"--substrate={spec}" for spec in self.options.substrates]
         seed = f"{self.options.seed}" if attempt == 1 else f"{self.options.seed}.{attempt}"
         return shlex.join(["python", "-m", "pytest", "--ophamin", nodeid, *substrates, f"--ophamin-seed={seed}"])
-
-
-class _SessionRegistry:
-    """What ``pytest_ophamin_register`` is given: the registries, remembering what to take back at the end."""
-
-    def __init__(self, registered: list[tuple[Any, str | None]]) -> None:
-        self._registered = registered
-
-    def register_substrate(self, substrate: Any, name: str | None = None) -> Any:
-        """Add a system under test."""
-        return self._add(registry.SUBSTRATES, substrate, name or getattr(substrate, "name", None))
-
-    def register_corpus(self, corpus: Any, name: str | None = None) -> Any:
-        """Add a corpus."""
-        return self._add(registry.CORPORA, corpus, name or getattr(corpus, "name", None))
-
-    def register_pillar(self, pillar: Any) -> Any:
-        """Add a pillar."""
-        return self._add(registry.PILLARS, pillar, getattr(pillar, "pillar_name", None))
-
-    def _add(self, plugins: Any, plugin: Any, name: str | None) -> Any:
-        try:
-            plugins.register(plugin, name)
-        except RegistryError as error:
-            raise pytest.UsageError(f"pytest_ophamin_register: {error}") from error
-        if (plugins, name) not in self._registered:
-            self._registered.append((plugins, name))
-        return plugin
 
 
 def declaration_on(item: pytest.Item) -> Any:

@@ -31,7 +31,10 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "scenario: the trial of a claim; set by @scenario, runs only with --ophamin")
+    config.addinivalue_line("markers", "audit: one tool over source code; set on the items of --ophamin-audit")
     if not enabled(config):
+        if config.getoption("ophamin_audit", None):
+            raise pytest.UsageError("--ophamin-audit leaves a record like every claim; give --ophamin with it")
         return
     from ophamin.plugin import collection, docket, fixtures, terminal, verdicts
     from ophamin.plugin.options import read_options
@@ -57,6 +60,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from ophamin.plugin.heads import Heads
 
         config.pluginmanager.register(Heads(clerk))
+        if options.audit is not None:
+            from ophamin.plugin.audits import Auditing
+
+            config.pluginmanager.register(Auditing(clerk, clerk.audits, options.audit))
         config.pluginmanager.register(terminal.Summary(clerk))
     config.pluginmanager.register(verdicts.Verdicts(clerk, tries=options.tries))
     if config.pluginmanager.hasplugin("xdist"):

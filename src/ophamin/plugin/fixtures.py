@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ophamin.measuring.proof.record import Claim
     from ophamin.measuring.stream import Stream
     from ophamin.measuring.trial import Trial
+    from ophamin.plugin.audits import Audits
     from ophamin.seeing.corpus.base import Corpus
     from ophamin.seeing.substrate.arms import Arms
     from ophamin.seeing.substrate.recording import RecordingSubstrate
@@ -80,6 +81,12 @@ def arms(request: pytest.FixtureRequest, trial: Trial) -> Arms:
         systems = arms_of(declared, lambda arm, named: clerk.system(named, fixture, arm=arm), self_comparison=itself)
         trial.attach_arms(systems, self_comparison=itself)
     return injectable(trial)["arms"]()  # type: ignore[no-any-return]  # typed by its name
+
+
+@pytest.fixture(scope="session")
+def audit(pytestconfig: pytest.Config) -> Audits:
+    """Audit source code: ``audit("src", tools=("ruff", "bandit"))`` gives an `AuditRecord`, made once in a session."""
+    return docket_of(pytestconfig).audits
 
 
 def _project_fixture(request: pytest.FixtureRequest, name: str) -> Any:

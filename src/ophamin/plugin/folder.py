@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a session's records lie: ``<dir>/<tier>/<scenario>/<id12>/``."""
+"""Where a session's records lie: ``<dir>/<tier>/<scenario>/<id12>/``, and ``<dir>/audit/<id12>/``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from ophamin.core.files import TEMPORARY_PREFIX, slug, write_atomic, write_folde
 from ophamin.trust.heads import retire_head
 
 if TYPE_CHECKING:
+    from ophamin.auditing.audit_record import AuditRecord
     from ophamin.measuring.trial import Concluded
 
-__all__ = ["ENVELOPE", "PROOF", "RECORD_FILES", "TEST_RESULT", "RecordFolder"]
+__all__ = ["AUDIT", "AUDIT_ENVELOPE", "ENVELOPE", "PROOF", "RECORD_FILES", "TEST_RESULT", "RecordFolder"]
 
 PROOF: Final = "proof.json"
 MARKDOWN: Final = "PROOF.md"
@@ -22,7 +23,13 @@ OBSERVATIONS: Final = "observations.json.gz"
 _ID: Final = re.compile(r"[0-9a-f]{12}")
 ENVELOPE: Final = "proof.dsse.json"
 TEST_RESULT: Final = "test-result.dsse.json"
-RECORD_FILES: Final = frozenset({PROOF, MARKDOWN, OBSERVATIONS, ENVELOPE, TEST_RESULT})
+AUDITS: Final = "audit"
+AUDIT: Final = "audit.json"
+AUDIT_MARKDOWN: Final = "AUDIT.md"
+AUDIT_ENVELOPE: Final = "audit.dsse.json"
+RECORD_FILES: Final = frozenset(
+    {PROOF, MARKDOWN, OBSERVATIONS, ENVELOPE, TEST_RESULT, AUDIT, AUDIT_MARKDOWN, AUDIT_ENVELOPE}
+)
 
 
 class RecordFolder:
@@ -50,7 +57,7 @@ class RecordFolder:
         write_atomic(self.folder / ".ophamin_writable", b"")
         (self.folder / ".ophamin_writable").unlink(missing_ok=True)
         retire_head(self.folder)
-        for folder in sorted(self.folder.glob("*/*/*")):
+        for folder in sorted([*self.folder.glob("*/*/*"), *self.folder.glob(f"{AUDITS}/*")]):
             if (_ID.fullmatch(folder.name) or folder.name.startswith(TEMPORARY_PREFIX)) and folder.is_dir():
                 self._remove(folder)
         self.is_prepared = True
@@ -75,14 +82,27 @@ class RecordFolder:
         write_folder(folder, {PROOF: text, MARKDOWN: markdown, OBSERVATIONS: one.observations, **envelopes})
         return folder / PROOF
 
+    def write_audit(self, audit: AuditRecord, text: bytes, envelopes: Mapping[str, bytes]) -> Path:
+        """Write the record of an audit; see `write`.
+
+        Args:
+            audit: the record.
+            text: it, as ``audit.json`` holds it.
+            envelopes: see `write`.
+        """
+        folder = self.folder / AUDITS / audit.audit_id[:12]
+        write_folder(folder, {AUDIT: text, AUDIT_MARKDOWN: audit.to_markdown().encode("utf-8"), **envelopes})
+        return folder / AUDIT
+
     def _remove(self, folder: Path) -> None:
         """Remove one record's files, then the folders that this leaves empty; links are not followed."""
-        if any(part.is_symlink() for part in (folder, folder.parent, folder.parent.parent)):
+        above = (folder, *(part for part in folder.parents if part.is_relative_to(self.folder) and part != self.folder))
+        if any(part.is_symlink() for part in above):
             return
         for path in sorted(folder.iterdir()):
             if path.name in RECORD_FILES and not path.is_dir():
                 path.unlink()
-        for empty in (folder, folder.parent, folder.parent.parent):
+        for empty in above:
             if any(empty.iterdir()):
                 return
             empty.rmdir()

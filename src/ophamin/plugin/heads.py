@@ -33,7 +33,7 @@ class Heads:
         try:
             write_head(
                 docket.records.folder,
-                {row["sha256"] for row in docket.rows},
+                {row["sha256"] for row in docket.rows} | set(docket.audits_written),
                 commit=project.commit or None,
                 tree=project.tree or None,
                 dirty=project.dirty is not False,

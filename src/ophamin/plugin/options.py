@@ -40,6 +40,7 @@ class Options:
         plan: print what each claim would cost and promise, and try none.
         against_itself: measure how far runs of the same system differ by noise, and try no claim.
         pilot: with ``plan``, run a few units of each claim to time them.
+        audit: file or folder whose source code is audited, absolute; None audits nothing.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class Options:
     plan: bool = False
     pilot: bool = False
     against_itself: bool = False
+    audit: Path | None = None
 
     @property
     def tries(self) -> bool:
@@ -127,6 +129,11 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--ophamin-require-signature", action="store_true", help="fail where there is no key to sign records with"
     )
+    group.addoption(
+        "--ophamin-audit",
+        metavar="PATH",
+        help="audit the source code below PATH with ruff, bandit, mypy and pip-audit; one test item for each tool",
+    )
     parser.addini("ophamin_enabled", "try scenarios without --ophamin on the command line", type="bool", default=False)
     parser.addini("ophamin_substrate", "systems under test, as --substrate takes them", type="linelist", default=[])
     parser.addini("ophamin_dir", "where records are written", default=DEFAULT_FOLDER)
@@ -136,6 +143,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("ophamin_locked", "fail where there is no ophamin.lock", type="bool", default=False)
     parser.addini("ophamin_key_file", "private key that signs the records", default="")
     parser.addini("ophamin_require_signature", "fail where there is no key", type="bool", default=False)
+    parser.addini("ophamin_audit", "file or folder whose source code is audited", default="")
     parser.addini(
         "ophamin_ledger", "where attempts are noted, so that a rerun never starts over", default=DEFAULT_LEDGER
     )
@@ -173,6 +181,7 @@ def read_options(config: pytest.Config) -> Options:
         raise pytest.UsageError("--ophamin-register tries nothing, so it needs no workers; leave out -n, or give -n 0")
     if config.getoption("ophamin_reason") and not config.getoption("ophamin_register"):
         raise pytest.UsageError("--ophamin-reason says why a claim changed; give --ophamin-register with it")
+    audit = str(config.getoption("ophamin_audit") or config.getini("ophamin_audit"))
     key_file = str(config.getoption("ophamin_key_file") or config.getini("ophamin_key_file"))
     return Options(
         folder=config.rootpath / str(_given(config, "ophamin_dir")),
@@ -192,6 +201,7 @@ def read_options(config: pytest.Config) -> Options:
         plan=bool(config.getoption("ophamin_plan")),
         against_itself=bool(config.getoption("ophamin_aa")),
         pilot=bool(config.getoption("ophamin_pilot")),
+        audit=config.rootpath / audit if audit else None,
     )
 
 

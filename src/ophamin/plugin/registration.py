@@ -94,6 +94,10 @@ class Registration:
             return "none"
         return level_of(found.claim, self.lock, self.base.lock, substrate=found.substrate)
 
+    def substrate(self, nodeid: str) -> str:
+        """The name under which the lock holds the system that an item tries; empty for none."""
+        return next((one.substrate for one in self._items.get(nodeid, ())), "")
+
     def moved(self, item: pytest.Item) -> tuple[Finding, ...]:
         """The claims of an item that are not what was locked."""
         if self.findings is None:

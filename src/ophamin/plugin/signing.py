@@ -13,10 +13,12 @@ from ophamin.core.dsse import IN_TOTO_TYPE, sign
 from ophamin.core.environment import GitFacts
 from ophamin.core.keyfiles import load_private_key, load_secret, user_key
 from ophamin.core.keys import KeyMaterialError, Signer, read_private_key
-from ophamin.plugin.folder import ENVELOPE, PROOF, TEST_RESULT
+from ophamin.plugin.folder import AUDIT_ENVELOPE, ENVELOPE, PROOF, TEST_RESULT
+from ophamin.trust.audits import audit_statement
 from ophamin.trust.statements import Subject, make_test_result, proof_statement
 
 if TYPE_CHECKING:
+    from ophamin.auditing.audit_record import AuditRecord
     from ophamin.measuring.trial import Concluded
     from ophamin.plugin.options import Options
 
@@ -72,6 +74,21 @@ class Sealing:
             outcome = {one.plan.metadata.name: one.record.verdict.outcome}
             statements[TEST_RESULT] = make_test_result(outcome, used, commit, tree, dirty=dirty)
         return {name: sign(made.data, IN_TOTO_TYPE, [self.signer]).to_bytes() for name, made in statements.items()}
+
+    def audit_envelopes(self, audit: AuditRecord, text: bytes, project: GitFacts) -> dict[str, bytes]:
+        """The DSSE envelope of an audit by its file name; none without a key.
+
+        Args:
+            audit: the record.
+            text: it, as it is written.
+            project: the commit and the state of the tree.
+        """
+        if self.signer is None:
+            return {}
+        known = bool(project.commit and project.tree)
+        commit, tree = (project.commit, project.tree) if known else (None, None)
+        made = audit_statement(audit.to_dict(), text, commit, tree, dirty=project.dirty is not False)
+        return {AUDIT_ENVELOPE: sign(made.data, IN_TOTO_TYPE, [self.signer]).to_bytes()}
 
 
 def choose_key(options: Options, environ: Mapping[str, str], *, in_ci: bool) -> Sealing:

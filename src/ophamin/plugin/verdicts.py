@@ -101,6 +101,7 @@ class Verdicts:
             del item.stash[TRIAL]
             item.user_properties[:] = [one for one in item.user_properties if not one[0].startswith(PROPERTY)]
             item.stash[STANDS] = False
+        self._docket.take_doubts()  # of the item before
         if declaration_on(item) is not None:
             self._require_unmoved(item)
             script = item.stash.get(SCRIPT, None) or compile_script(item, self._docket)
@@ -129,7 +130,7 @@ class Verdicts:
                 self._publish(item)
                 raise
             if not item.stash[STANDS]:
-                self._docket.conclude(item, trial)
+                self._docket.conclude(item, trial, broken=self._docket.take_doubts())
         self._publish(item)
         for one in trial.concluded:
             if one.error is not None:

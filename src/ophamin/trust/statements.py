@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal, NoReturn
 
 from ophamin.core import strictjson
-from ophamin.core.canonical import NotCanonicalError, canonical_bytes
+from ophamin.core.canonical import NotCanonicalError
 from ophamin.core.records import record_text
 from ophamin.core.text import visible
 from ophamin.errors import OphaminError
@@ -40,6 +40,7 @@ __all__ = [
     "Subject",
     "WrongPredicateError",
     "check_matches",
+    "check_same_file",
     "git_subjects",
     "make_statement",
     "make_test_result",
@@ -309,18 +310,27 @@ def check_matches(statement: Statement, proof_json: bytes) -> EmpiricalProofReco
         StatementError: see `proof_record`; a `StatementMismatchError` where the file is another one.
     """
     record = proof_record(statement)
+    check_same_file(statement, proof_json)
+    return record
+
+
+def check_same_file(statement: Statement, proof_json: bytes) -> None:
+    """Check that ``proof.json`` on disk is the signed file, and says what the predicate says.
+
+    Raises:
+        StatementMismatchError: it is another file, or the predicate holds another record.
+    """
     found, signed = hashlib.sha256(proof_json).hexdigest(), statement.digest_of(PROOF_NAME)
     if found != signed:
         raise StatementMismatchError(f"{PROOF_NAME} has the digest {found}, but {signed} is signed; reject the file")
     try:
-        content = canonical_bytes(strictjson.loads(proof_json, what=PROOF_NAME))
+        content = record_text(strictjson.loads(proof_json, what=PROOF_NAME))
     except (strictjson.StrictJSONError, NotCanonicalError) as error:
         raise StatementMismatchError(f"the signed file is no record: {visible(str(error))}") from error
-    if content != canonical_bytes(statement.predicate["record"]):
+    if content != record_text(statement.predicate["record"]):
         raise StatementMismatchError(
             f"{PROOF_NAME} is the signed file, but the predicate holds another record; do not use the statement"
         )
-    return record
 
 
 def make_test_result(

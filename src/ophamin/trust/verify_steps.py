@@ -7,7 +7,6 @@ hostile until its last step: nothing in it may raise here, and nothing of it is 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -246,10 +245,7 @@ class Check:
             return
         try:
             data = self._proof_file()
-            signed = self.statement.digest_of(statements.PROOF_NAME)
-            # What the record writes is what it says; only a file in another order has to be read and compared.
-            if hashlib.sha256(data).hexdigest() != signed or data != self._read().dumps().encode("ascii"):
-                statements.check_matches(self.statement, data)
+            statements.check_same_file(self.statement, data)
         except statements.StatementError as error:
             raise Refusal(Code(error.code), str(error)) from error
         except UnreadableError as error:

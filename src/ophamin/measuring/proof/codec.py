@@ -317,7 +317,7 @@ def _is_other(file: Path) -> bool:
     name = file.name
     return (
         "llm_calls" in file.parts[:-1]
-        or name in {"diagnosis.json", "audit.json"}
+        or name in {"diagnosis.json", "audit.json", "head.json"}
         or _AUDIT_NAME.fullmatch(name) is not None
         or name.endswith((".dsse.json", ".intoto.json"))
     )
