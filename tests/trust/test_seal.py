@@ -218,6 +218,7 @@ def test_an_audit_is_sealed_beside_the_records(project, run):
     place = run / "audit" / audit.audit_id[:12]
     place.mkdir(parents=True)
     audit.to_json(place / "audit.json")
+    project.head(run, of=("proof.json", "audit.json"))
     for _ in range(2):
         seal_run(project.examine(run), SEAL, read_audit=read_audit)
     statement = read_statement(parse_envelope((place / "audit.dsse.json").read_bytes()).payload)
@@ -406,6 +407,7 @@ def test_a_file_that_changes_after_it_was_examined_is_not_signed(project, run):
 
 def test_an_audit_that_is_none_is_refused(project, run):
     (run / "audit.json").write_bytes(b'{"audit_id": "x"}')
+    project.head(run, of=("proof.json", "audit.json"))
     refuses(project, run, ("audit", "MALFORMED"))
 
 

@@ -37,7 +37,8 @@ SUPPRESSIONS_VERSION: Final = "1"
 _LONGEST_CODE: Final = 60
 _MISSED: Final = 20
 
-_CODES: Final = r"(?:\s*:\s*(?P<codes>[A-Za-z]+[0-9]+(?:[\s,]+[A-Za-z]+[0-9]+)*))?"
+# Ruff takes codes that run together, such as F401E501, for two.
+_CODES: Final = r"(?:\s*:\s*(?P<run>[A-Za-z]+[0-9]+(?:[\s,]*[A-Za-z]+[0-9]+)*))?"
 _FORMS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("file-noqa", re.compile(rf"#\s*(?:ruff|flake8)\s*:\s*noqa{_CODES}", re.IGNORECASE)),
     ("noqa", re.compile(rf"#\s*noqa{_CODES}", re.IGNORECASE)),
@@ -52,7 +53,12 @@ _FORMS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ),
 )
 _MAY_HOLD: Final = re.compile(r"noqa|nosec|#\s*(?:ruff|type|mypy)\s*:", re.IGNORECASE)
-_TEST_ID: Final = re.compile(r"B[0-9]{3}")
+_CODE: Final = re.compile(r"[A-Za-z]+[0-9]+")
+# Bandit knows its tests by number and by name, most of which have an underscore.
+_TEST: Final = re.compile(
+    r"B[0-9]{3}|[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+"
+    r"|\b(?:ciphers|eval|ftplib|hashlib|marshal|md5|pickle|random|telnetlib|trojansource)\b"
+)
 _OPTION: Final = re.compile(r"(?<![=\w-])[A-Za-z][A-Za-z_-]*(?==|,|\s|\Z)")
 
 
@@ -137,8 +143,10 @@ def _read(comment: str) -> Iterator[tuple[str, list[str]]]:
     for kind, form in _FORMS:
         for match in form.finditer(comment):
             named = match.groupdict()
-            if "tests" in named:
-                codes = _TEST_ID.findall(named["tests"].upper())
+            if "run" in named:
+                codes = [code.upper() for code in _CODE.findall(named["run"] or "")]
+            elif "tests" in named:
+                codes = _TEST.findall(named["tests"])
             elif "options" in named:
                 codes = [option.replace("_", "-") for option in _OPTION.findall(named["options"])]
             else:

@@ -2,8 +2,8 @@
 """The command line ``ophamin``: the door, its version, and how any command ends.
 
 Exit codes: 0 done, 1 something was found wrong, 2 something could not be read or asked for, 130 interrupted, 141 the
-reader closed the pipe; of ``verify`` also 3 incomplete, 4 untrusted, 5 the machinery failed. Scenarios are run by
-pytest, not here.
+reader closed the pipe; of ``verify``, ``seal``, ``gate``, ``audit`` and ``replay`` also 3 undecided or incomplete, 4
+untrusted, 5 the machinery failed, as each says in its help. Scenarios are run by pytest, not here.
 """
 
 from __future__ import annotations

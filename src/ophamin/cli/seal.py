@@ -113,11 +113,11 @@ def take_signing_key(key_file: Path | None, environ: MutableMapping[str, str]) -
 
 def _policy(file: Path | None, key_files: list[Path], signer: Signer | None) -> tuple[TrustPolicy, tuple[bytes, ...]]:
     """The policy with the keys that are given, and the one that signs: what it sealed before may be sealed again."""
-    from ophamin.cli import verify
+    from ophamin.cli.trusted_keys import given_keys, load_policy, ring_key, with_keys
 
-    keys, secrets = verify._given_keys(key_files)
-    own = [] if signer is None else [verify._ring_key(signer.public)]
-    return verify._with_keys(verify._policy(file), [*keys, *own]), secrets
+    keys, secrets = given_keys(key_files)
+    own = [] if signer is None else [ring_key(signer.public)]
+    return with_keys(load_policy(file), [*keys, *own]), secrets
 
 
 def _check_key(signer: Signer, policy: TrustPolicy) -> None:

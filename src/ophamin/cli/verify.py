@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -20,8 +19,6 @@ from ophamin.cli.output import fail, note, on_terminal, say, say_fields, say_jso
 from ophamin.errors import OphaminError, nearest_name
 
 if TYPE_CHECKING:
-    from ophamin.core.keyring import RingKey
-    from ophamin.core.keys import PublicKey
     from ophamin.measuring.lock_claims import Lock
     from ophamin.trust.policy import TrustPolicy
     from ophamin.trust.verification import Code, Verification
@@ -81,13 +78,14 @@ def verify(
       ophamin verify downloads/proof.json --key ci.pub.pem
       ophamin verify proofs --json | jq '.[] | select(.code != "OK")'
     """  # noqa: D301 - the mark before the example is a backspace, not the two characters
+    from ophamin.cli.trusted_keys import given_keys, load_policy, with_keys
     from ophamin.core.environment import git_facts
     from ophamin.trust.verification import exit_code
     from ophamin.trust.verify import verify_paths
     from ophamin.trust.verify_runs import find_runs, verify_run, with_runs
 
-    keys, secrets = _given_keys(key_files or [])
-    policy = _for_event(_with_keys(_policy(policy_file), keys), event)
+    keys, secrets = given_keys(key_files or [])
+    policy = _for_event(with_keys(load_policy(policy_file), keys), event)
     facts = None if no_git else git_facts(Path.cwd())
     commit, tree = (facts.commit or None, facts.tree or None) if facts else (None, None)
     now = datetime.now(UTC)
@@ -114,16 +112,6 @@ def _without_crash(answers: Iterator[Verification]) -> Iterator[Verification]:
         fail(f"the verification failed: {type(error).__name__}: {error}; report this with the record", code=EXIT_BROKEN)
 
 
-def _policy(file: Path | None) -> TrustPolicy:
-    from ophamin.settings import project_root
-    from ophamin.trust.policy import POLICY_NAME, TrustPolicy
-
-    path = file or project_root(Path.cwd()) / POLICY_NAME
-    if file is not None or path.exists():
-        return TrustPolicy.load(path)
-    return _with_keys(TrustPolicy.lenient(), _own_key())
-
-
 def _for_event(policy: TrustPolicy, event: str) -> TrustPolicy:
     if event and event not in policy.events:
         near = nearest_name(event, policy.events)
@@ -145,59 +133,6 @@ def _lock(file: Path | None, *, no_git: bool) -> Lock | None:
     if found.state not in UNTOLD:
         note(f"registration is not judged: {found.problem}")
     return found.lock
-
-
-def _own_key() -> list[RingKey]:
-    """The user's own key, where there is one; none is made here."""
-    from ophamin.core.keyfiles import USER_KEY_NAME, load_private_key
-    from ophamin.core.keys import KeyMaterialError
-    from ophamin.plugin.signing import user_key_folder
-
-    path = user_key_folder() / USER_KEY_NAME
-    if not path.exists():
-        return []
-    try:
-        return [_ring_key(load_private_key(path).public)]
-    except KeyMaterialError as error:
-        note(f"your own key is not used: {error}")
-        return []
-
-
-def _given_keys(files: Sequence[Path]) -> tuple[list[RingKey], tuple[bytes, ...]]:
-    """Public keys, and the secrets of old seals, told apart by their text."""
-    from ophamin.cli.records import MAX_KEY_BYTES, read_keys
-    from ophamin.core.keys import KeyMaterialError, read_public_key
-
-    keys: list[RingKey] = []
-    secrets: list[bytes] = []
-    for file in files:
-        if not file.is_file():
-            fail(f"{file}: no such file; give --key a public key in PEM, or the file of an HMAC secret")
-        with file.open("rb") as handle:
-            data = handle.read(MAX_KEY_BYTES + 1)
-        if b"-----BEGIN" not in data:
-            secrets += read_keys(file)
-            continue
-        try:
-            keys.append(_ring_key(read_public_key(data)))
-        except KeyMaterialError as error:
-            fail(f"{file}: {error}")
-    return keys, tuple(secrets)
-
-
-def _ring_key(public: PublicKey) -> RingKey:
-    from ophamin.core.keyring import RingKey
-
-    return RingKey(public, frozenset({"self"}))
-
-
-def _with_keys(policy: TrustPolicy, keys: Iterable[RingKey]) -> TrustPolicy:
-    """The policy with further keys, in the lowest role; those that it knows stay as it says."""
-    from ophamin.core.keyring import KeyRing
-
-    known = {key.key_id for key in policy.ring}
-    more = {key.key_id: key for key in keys if key.key_id not in known}
-    return replace(policy, ring=KeyRing((*policy.ring.keys, *more.values())))
 
 
 def _print(answers: Iterator[Verification], *, as_json: bool) -> Iterator[Code]:

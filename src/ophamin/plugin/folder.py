@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ophamin.core.files import TEMPORARY_PREFIX, slug, write_atomic, write_folder
+from ophamin.trust.audits import AUDIT_ENVELOPE_NAME, AUDIT_NAME
 from ophamin.trust.heads import retire_head
 
 if TYPE_CHECKING:
     from ophamin.auditing.audit_record import AuditRecord
     from ophamin.measuring.trial import Concluded
 
-__all__ = ["AUDIT", "AUDIT_ENVELOPE", "ENVELOPE", "PROOF", "RECORD_FILES", "TEST_RESULT", "RecordFolder"]
+__all__ = ["ENVELOPE", "PROOF", "RECORD_FILES", "TEST_RESULT", "RecordFolder"]
 
 PROOF: Final = "proof.json"
 MARKDOWN: Final = "PROOF.md"
@@ -24,11 +25,9 @@ _ID: Final = re.compile(r"[0-9a-f]{12}")
 ENVELOPE: Final = "proof.dsse.json"
 TEST_RESULT: Final = "test-result.dsse.json"
 AUDITS: Final = "audit"
-AUDIT: Final = "audit.json"
 AUDIT_MARKDOWN: Final = "AUDIT.md"
-AUDIT_ENVELOPE: Final = "audit.dsse.json"
 RECORD_FILES: Final = frozenset(
-    {PROOF, MARKDOWN, OBSERVATIONS, ENVELOPE, TEST_RESULT, AUDIT, AUDIT_MARKDOWN, AUDIT_ENVELOPE}
+    {PROOF, MARKDOWN, OBSERVATIONS, ENVELOPE, TEST_RESULT, AUDIT_NAME, AUDIT_MARKDOWN, AUDIT_ENVELOPE_NAME}
 )
 
 
@@ -91,8 +90,8 @@ class RecordFolder:
             envelopes: see `write`.
         """
         folder = self.folder / AUDITS / audit.audit_id[:12]
-        write_folder(folder, {AUDIT: text, AUDIT_MARKDOWN: audit.to_markdown().encode("utf-8"), **envelopes})
-        return folder / AUDIT
+        write_folder(folder, {AUDIT_NAME: text, AUDIT_MARKDOWN: audit.to_markdown().encode("utf-8"), **envelopes})
+        return folder / AUDIT_NAME
 
     def _remove(self, folder: Path) -> None:
         """Remove one record's files, then the folders that this leaves empty; links are not followed."""

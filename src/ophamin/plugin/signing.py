@@ -13,8 +13,8 @@ from ophamin.core.dsse import IN_TOTO_TYPE, sign
 from ophamin.core.environment import GitFacts
 from ophamin.core.keyfiles import load_private_key, load_secret, user_key
 from ophamin.core.keys import KeyMaterialError, Signer, read_private_key
-from ophamin.plugin.folder import AUDIT_ENVELOPE, ENVELOPE, PROOF, TEST_RESULT
-from ophamin.trust.audits import audit_statement
+from ophamin.plugin.folder import ENVELOPE, PROOF, TEST_RESULT
+from ophamin.trust.audits import AUDIT_ENVELOPE_NAME, audit_statement
 from ophamin.trust.statements import Subject, make_test_result, proof_statement
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Sealing:
         known = bool(project.commit and project.tree)
         commit, tree = (project.commit, project.tree) if known else (None, None)
         made = audit_statement(audit.to_dict(), text, commit, tree, dirty=project.dirty is not False)
-        return {AUDIT_ENVELOPE: sign(made.data, IN_TOTO_TYPE, [self.signer]).to_bytes()}
+        return {AUDIT_ENVELOPE_NAME: sign(made.data, IN_TOTO_TYPE, [self.signer]).to_bytes()}
 
 
 def choose_key(options: Options, environ: Mapping[str, str], *, in_ci: bool) -> Sealing:

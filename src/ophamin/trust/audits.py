@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from ophamin.trust.statements import AUDIT, Statement, Subject, git_subjects, make_statement
 
-__all__ = ["AUDIT_NAME", "audit_statement"]
+__all__ = ["AUDIT_ENVELOPE_NAME", "AUDIT_NAME", "audit_statement"]
 
 AUDIT_NAME: Final = "audit.json"
+AUDIT_ENVELOPE_NAME: Final = "audit.dsse.json"
 
 
 def audit_statement(

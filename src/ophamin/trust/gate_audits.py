@@ -10,7 +10,7 @@ from typing import Final
 
 from ophamin.core.dsse import MAX_ENVELOPE_BYTES
 from ophamin.core.text import visible
-from ophamin.trust.audits import AUDIT_NAME
+from ophamin.trust.audits import AUDIT_ENVELOPE_NAME, AUDIT_NAME
 from ophamin.trust.gate_claims import exit_of
 from ophamin.trust.gate_decision import Checked, GateRow
 from ophamin.trust.policy import TrustPolicy
@@ -19,9 +19,8 @@ from ophamin.trust.verification import Code
 from ophamin.trust.verify_files import UnreadableError, read_bounded
 from ophamin.trust.verify_signatures import Refusal, open_signed
 
-__all__ = ["AUDIT_ENVELOPE_NAME", "MAX_AUDIT_BYTES", "check_audits"]
+__all__ = ["MAX_AUDIT_BYTES", "check_audits"]
 
-AUDIT_ENVELOPE_NAME: Final = "audit.dsse.json"
 MAX_AUDIT_BYTES: Final = 64 * 2**20
 
 

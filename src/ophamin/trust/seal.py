@@ -23,7 +23,7 @@ from ophamin.core.keys import Signer
 from ophamin.core.text import visible
 from ophamin.errors import OphaminError
 from ophamin.measuring.proof.record import EmpiricalProofRecord
-from ophamin.trust.audits import AUDIT_NAME, audit_statement
+from ophamin.trust.audits import AUDIT_ENVELOPE_NAME, AUDIT_NAME, audit_statement
 from ophamin.trust.chain import RunHead
 from ophamin.trust.heads import HEAD_ENVELOPE_NAME, HEAD_NAME, head_statement
 from ophamin.trust.policy import TrustPolicy
@@ -46,7 +46,6 @@ from ophamin.trust.verify_signatures import Refusal, open_signed
 from ophamin.trust.verify_steps import Check
 
 __all__ = [
-    "AUDIT_ENVELOPE_NAME",
     "ENVELOPE_NAME",
     "TEST_RESULT_NAME",
     "AuditReader",
@@ -59,7 +58,6 @@ __all__ = [
 
 ENVELOPE_NAME: Final = "proof.dsse.json"
 TEST_RESULT_NAME: Final = "test-result.dsse.json"
-AUDIT_ENVELOPE_NAME: Final = "audit.dsse.json"
 LOCK_NAME: Final = "ophamin.lock"
 
 _KINDS: Final = ("proof", "audit")

@@ -15,7 +15,7 @@ from typing import Final
 
 from ophamin.core.text import visible
 from ophamin.errors import OphaminError
-from ophamin.trust.audits import AUDIT_NAME
+from ophamin.trust.audits import AUDIT_ENVELOPE_NAME, AUDIT_NAME
 from ophamin.trust.statements import PROOF_NAME
 
 __all__ = ["MAX_DEPTH", "MAX_ENTRIES", "Refused", "RunFiles", "RunFolderError", "run_files"]
@@ -25,7 +25,7 @@ MAX_ENTRIES: Final = 200_000
 MAX_DEPTH: Final = 8
 """Records lie three folders deep."""
 
-_ENVELOPES: Final = {"proof.dsse.json": PROOF_NAME, "audit.dsse.json": AUDIT_NAME}
+_ENVELOPES: Final = {"proof.dsse.json": PROOF_NAME, AUDIT_ENVELOPE_NAME: AUDIT_NAME}
 
 
 class RunFolderError(OphaminError, ValueError):

@@ -34,7 +34,7 @@ def bound_head(
     Args:
         folder: of the run.
         proofs: SHA-256 of each record file that is here.
-        audits: the same of each audit; a head binds them too, or records alone.
+        audits: the same of each audit.
         policy: whose keys are taken, where the head is signed.
         commit: the verifier's; None leaves commits uncompared.
         tree: of that commit.
@@ -75,7 +75,7 @@ def _require_bound(head: RunHead, proofs: Collection[str], audits: Collection[st
     whole = (*proofs, *audits)
     if len(set(whole)) != len(whole):
         raise Refusal(Code.REPLAYED, "a record stands in two places; a record counts once, remove the copy")
-    if head.binds(proofs) or head.binds(whole):
+    if head.binds(whole):
         return
     told = f"the run wrote {head.count} records, and {len(whole)} are here"
     if len(whole) < head.count:
