@@ -32,6 +32,7 @@ def rules(source: str | bytes) -> list[str]:
         ("# NoQA:F401", ["noqa:F401"]),
         ("# noqa: S602, E501", ["noqa:E501", "noqa:S602"]),
         ("# noqa: E501 S602 - the shell is a constant", ["noqa:E501", "noqa:S602"]),
+        ("# noqa: E501S602,,f401", ["noqa:E501", "noqa:F401", "noqa:S602"]),
         ("# the reason # noqa: F401", ["noqa:F401"]),
         ("# ruff: noqa", ["file-noqa"]),
         ("# flake8: noqa: F401", ["file-noqa:F401"]),
@@ -42,7 +43,8 @@ def rules(source: str | bytes) -> list[str]:
         ("# ruff: enable[E501]", []),
         ("# nosec", ["nosec"]),
         ("# nosec: B602,B607 # because", ["nosec:B602", "nosec:B607"]),
-        ("# nosec subprocess_popen_with_shell_equals_true", ["nosec"]),
+        ("# nosec B101, assert_used, md5", ["nosec:B101", "nosec:assert_used", "nosec:md5"]),
+        ("# nosec because it is a test", ["nosec"]),
         ("# type: ignore", ["type-ignore"]),
         ("# type: ignore[attr-defined, misc]", ["type-ignore:attr-defined", "type-ignore:misc"]),
         ("# type: int", []),
@@ -154,6 +156,12 @@ def test_no_link_leads_out_of_the_tree(tmp_path):
 
 # What the tools obey
 
+
+def run(folder, tool, *arguments):
+    """What a tool prints; how it ends does not matter here."""
+    return subprocess.run([BIN / tool, *arguments], cwd=folder, capture_output=True, check=False, text=True).stdout
+
+
 RUFF_FORMS = [
     "# noqa", "#noqa", "# NOQA", "# noqa:F401", "# noqa : F401", "# noqa: E501,F401", "# noqa:E501 F401",
     "# why # noqa: F401", "# noqa: F401 why", "# ruff: ignore[F401]", "# ruff:ignore[unused-import]",
@@ -171,8 +179,9 @@ def test_whatever_ruff_obeys_is_counted(tmp_path):
     sources |= {f"head{n}.py": f"{form}\nimport os\n" for n, form in enumerate(RUFF_HEADS)}
     for name, text in sources.items():
         (tmp_path / name).write_text(text)
-    command = [BIN / "ruff", "check", "--isolated", "--no-cache", "--select", "F401", "--output-format", "json", "."]
-    told = json.loads(subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).stdout)
+    told = json.loads(
+        run(tmp_path, "ruff", "check", "--isolated", "--no-cache", "--select=F401", "--output-format=json")
+    )
     obeyed = set(sources) - {Path(finding["filename"]).name for finding in told}
     assert len(obeyed) >= 15
     assert [name for name in sorted(obeyed) if not rules(sources[name])] == []
@@ -192,11 +201,29 @@ def test_whatever_bandit_obeys_is_counted(tmp_path):
     sources = {f"form{n}.py": f"assert 1  {form}\n" for n, form in enumerate(forms)}
     for name, text in sources.items():
         (tmp_path / name).write_text(text)
-    command = [BIN / "bandit", "-q", "-r", "-f", "json", "."]
-    told = json.loads(subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).stdout)
+    told = json.loads(run(tmp_path, "bandit", "-q", "-r", "-f", "json", "."))
     obeyed = set(sources) - {Path(finding["filename"]).name for finding in told["results"]}
     assert len(obeyed) >= 5
     assert [name for name in sorted(obeyed) if not rules(sources[name])] == []
+
+
+def test_every_test_of_bandit_has_a_name_of_its_own():
+    loader = pytest.importorskip("bandit.core.extension_loader", reason="bandit is not installed")
+    known = {*loader.MANAGER.plugins_by_name, *loader.MANAGER.blacklist_by_name, *loader.MANAGER.plugins_by_id}
+    assert len(known) > 90
+    assert [name for name in sorted(known) if rules(f"x = 1  # nosec {name}\n") != [f"nosec:{name}"]] == []
+
+
+@pytest.mark.skipif(not (BIN / "ruff").exists(), reason="ruff is not installed beside the interpreter")
+@pytest.mark.parametrize(
+    "form", ["noqa: F401E501", "noqa: F401,E501", "noqa: F401 E501", "noqa: F401,,E501", "ruff: ignore[F401, E501]"]
+)
+def test_a_comment_that_silences_two_rules_has_two_names(tmp_path, form):
+    source = f"import os; x = '{'a' * 120}'  # {form}\n"
+    (tmp_path / "a.py").write_text(source)
+    told = run(tmp_path, "ruff", "check", "--isolated", "--no-cache", "--select=F401,E501", "--output-format=json")
+    assert json.loads(told) == []
+    assert len(rules(source)) == 2
 
 
 @pytest.mark.skipif(not (BIN / "mypy").exists(), reason="mypy is not installed beside the interpreter")
@@ -207,8 +234,7 @@ def test_whatever_mypy_obeys_is_counted(tmp_path):
     sources |= {f"head{n}.py": f"{form}\nx: int = ''\n" for n, form in enumerate(heads)}
     for name, text in sources.items():
         (tmp_path / name).write_text(text)
-    command = [BIN / "mypy", "--config-file=", "--cache-dir", tmp_path / "cache", *sources]
-    told = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, text=True).stdout
+    told = run(tmp_path, "mypy", "--config-file=", "--cache-dir=cache", *sources)
     obeyed = {name for name in sources if f"{name}:" not in told}
     assert len(obeyed) >= 6
     assert [name for name in sorted(obeyed) if not rules(sources[name])] == []

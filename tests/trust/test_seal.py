@@ -226,7 +226,7 @@ def test_an_audit_is_sealed_beside_the_records(project, run):
     assert statement.predicate["record"] == audit.to_dict()
     audit.target_path = "other"
     audit.to_json(place / "audit.json")
-    refuses(project, run, ("audit", "MISMATCH"))
+    refuses(project, run, ("audit", "MISMATCH"), ("head", "MISMATCH"))
 
 
 def test_t08_a_head_that_binds_audits_misses_a_removed_one(project, run):

@@ -12,7 +12,8 @@ import hashlib
 import json
 import os
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -29,12 +30,17 @@ from ophamin.core.text import visible
 from ophamin.errors import OphaminError
 from ophamin.protocols import Auditor
 
-__all__ = ["AuditRunner", "NoAuditorError", "tree_digest"]
+__all__ = ["DEFAULT_TOOLS", "AuditRunner", "NoAuditorError", "tree_digest"]
+
+DEFAULT_TOOLS: Final = ("ruff", "bandit", "mypy", "pip-audit")
+"""What an audit runs where nobody says otherwise."""
 
 SECONDS_NAME: Final = "seconds.json"
 MAX_SECONDS_BYTES: Final = 2**16
 USUAL_SECONDS: Final = {"mypy": 20.0, "bandit": 10.0, "pip-audit": 5.0, "ruff": 0.5}
 """Where no audit was before: which auditor to begin with, not how long it takes."""
+
+_LOOK_S: Final = 0.05  # between two attempts to end what an interrupted audit still starts
 
 Told = Callable[[PillarResult], None]
 
@@ -101,26 +107,26 @@ class AuditRunner:
         return AuditRecord.from_results(shown, tree_digest(listing), [results[name] for name in self.names], again)
 
     def _run_all(self, path: Path, told: Told) -> dict[str, PillarResult]:
-        from joblib import Parallel, delayed
-
         remembered = self._remembered()
         ordered = sorted(self._auditors, key=lambda one: -remembered.get(one.name, USUAL_SECONDS.get(one.name, 60.0)))
-        work = Parallel(n_jobs=self._jobs, prefer="threads", return_as="generator_unordered", batch_size=1)
         results: dict[str, PillarResult] = {}
-        try:
-            for result in work(delayed(_run_one)(one, path, self._options) for one in ordered):
-                results[result.pillar_name] = result
-                told(result)
-        except BaseException:
-            stop_tools()
-            raise
+        with ThreadPoolExecutor(self._jobs, thread_name_prefix="ophamin-audit") as threads:
+            running = [threads.submit(_run_one, one, path, self._options) for one in ordered]
+            try:
+                for done in as_completed(running):
+                    result = done.result()
+                    results[result.pillar_name] = result
+                    told(result)
+            except BaseException:
+                _end(running)
+                raise
         return results
 
     def _remembered(self) -> dict[str, float]:
         """How long each auditor took last time; nothing where that is not known or not to be read."""
         if self._options.cache_dir is None:
             return {}
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, ArithmeticError, RecursionError):
             with (self._options.cache_dir / SECONDS_NAME).open("rb") as handle:
                 found: Any = json.loads(handle.read(MAX_SECONDS_BYTES))
             if isinstance(found, Mapping):
@@ -132,6 +138,14 @@ class AuditRunner:
             seconds = self._remembered() | {name: round(one.wall_time_s, 3) for name, one in results.items()}
             with suppress(OphaminError):
                 write_atomic(self._options.cache_dir / SECONDS_NAME, json.dumps(seconds, sort_keys=True).encode())
+
+
+def _end(running: Collection[Future[PillarResult]]) -> None:
+    """End every tool, and what an auditor starts because its tool was ended, such as the search for a bad file."""
+    left = {one for one in running if not one.cancel()}
+    while left:
+        stop_tools()
+        left = wait(left, timeout=_LOOK_S).not_done
 
 
 def _processors() -> int:
