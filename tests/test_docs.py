@@ -4,11 +4,16 @@
 import base64
 import gzip
 import json
+import os
 import re
+import shutil
 import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ophamin import conduct, rate, scenario
 from ophamin.core.dsse import IN_TOTO_TYPE, sign
@@ -16,6 +21,7 @@ from ophamin.core.keys import generate_key
 from ophamin.core.shapes import CycleResult
 from ophamin.measuring.scenarios.functions import declaration_of
 from ophamin.measuring.trial import Situation, Trial
+from ophamin.trust.policy import TrustPolicy
 from ophamin.trust.statements import proof_statement
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -118,3 +124,111 @@ def change_observations(folder):
 def test_the_stranger_notices_a_change(signed_record, change):
     change(signed_record)
     assert recipe(signed_record).returncode != 0
+
+
+def test_the_policy_that_is_shown_is_one_with_its_defaults():
+    shown = TrustPolicy.from_toml(blocks("evidence.md", "toml")[0])
+    assert replace(shown, events={}, digest="") == TrustPolicy()
+    assert shown.for_event("fork_pull_request").min_level == "L0"
+
+
+def test_the_workflow_that_is_shown_keeps_the_key_from_the_project():
+    jobs = yaml.safe_load(blocks("evidence.md", "yaml")[0])["jobs"]
+    assert "secrets" not in json.dumps(jobs["measure"])
+    assert "-e ." not in json.dumps(jobs["seal"])
+    assert jobs["seal"]["if"] == jobs["gate"]["if"] == "always()"
+    assert jobs["gate"]["steps"][0]["run"].endswith("= success")
+
+
+CLAIM = '''
+from ophamin import rate, scenario
+
+
+@scenario("at most half of the answers are wrong", rate("wrong") <= 0.5)
+def test_shop(trial):
+    """Is it right?"""
+    for number in range(40):
+        trial.observe(wrong=number < 3)
+'''
+GIT = "git -c user.name=a -c user.email=a@b.invalid -c commit.gpgsign=false"
+QUIET = "-q -p no:randomly -p no:asyncio -p no:cacheprovider"
+SET_UP = f"""
+ophamin key new ../seal.pem
+mkdir keys
+ophamin key show ../seal.pem --public > keys/seal.pub.pem
+ophamin key trust keys/seal.pub.pem --role seal --write
+printf 'proofs/\\n.ophamin/\\n__pycache__/\\n' > .gitignore
+touch pytest.ini
+{GIT} init -q -b main
+pytest --ophamin --ophamin-register {QUIET}
+{GIT} add -A
+{GIT} commit -q -m base
+{GIT} switch -q -c change
+echo '# a change' >> README
+{GIT} add -A
+{GIT} commit -q -m change
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A project whose claim is locked on main, and a change that was measured and sealed."""
+    folder = tmp_path_factory.mktemp("shop") / "project"
+    folder.mkdir()
+    (folder / "test_shop.py").write_text(CLAIM, encoding="utf-8")
+    for line in SET_UP.strip().splitlines():
+        done = run(line, folder)
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+    done = run(f"pytest --ophamin {QUIET} && ophamin seal proofs/latest --key-file ../seal.pem", folder)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    return folder
+
+
+@pytest.fixture
+def change(shop, tmp_path):
+    """A copy of it, to be tampered with."""
+    return Path(shutil.copytree(shop, tmp_path / "project"))
+
+
+def run(command, folder):
+    env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "CI": "1", "HOME": str(folder.parent)}
+    return subprocess.run(
+        command, shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_what_was_locked_measured_and_sealed_passes_the_gate(change):
+    done = run("ophamin gate proofs/latest", change)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert "gate passed" in done.stderr
+
+
+MOVE = f"""
+set -e
+sed -i 's/<= 0.5/<= 0.9/' test_shop.py
+pytest --ophamin --ophamin-register --ophamin-reason x {QUIET}
+{GIT} commit -qam moved
+pytest --ophamin {QUIET}
+ophamin seal proofs/latest --key-file SEAL
+"""
+ATTACKS = {
+    "a record is removed": ("rm -r proofs/latest/scientific", 3),
+    "a record is edited": ("sed -i s/VALIDATED/VALID/ proofs/latest/*/*/*/proof.json", 4),
+    "the bar is moved": (MOVE, 3),
+    "another commit is measured": (f"echo more >> README && {GIT} commit -qam more", 4),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_the_gate_fails_where(change, shop, attack):
+    command, code = ATTACKS[attack]
+    done = run(command.replace("SEAL", str(shop.parent / "seal.pem")), change)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    done = run("ophamin gate proofs/latest", change)
+    assert done.returncode == code, (done.stdout, done.stderr)
+
+
+def test_a_claim_that_is_run_again_is_the_same_to_the_last_bit(change):
+    done = run("ophamin replay test_shop", change)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert "SAME" in done.stdout
