@@ -85,7 +85,8 @@ def gate(
     \b
     Ends with
       0  passed
-      1  decided negative: a claim is REFUTED
+      1  decided negative: a claim is REFUTED, or an audit has grave findings (with
+         --baseline: findings that it does not hold)
       2  the command, the policy, or the lock at the base cannot be used
       3  undecided: a record is missing or not registered, a claim INCONCLUSIVE,
          attempts above the policy's, a shallow clone, no lock at the base
@@ -100,8 +101,10 @@ def gate(
       ophamin gate records --base main --event fork_pull_request
       ophamin gate records --json --output gate.dsse.json --key-file gate.pem
     """  # noqa: D301 - the mark before the example is a backspace, not the two characters
+    from ophamin.cli.gate_findings import check_findings
     from ophamin.trust.base_files import GateError
     from ophamin.trust.gate import decide_gate
+    from ophamin.trust.gate_checks import CHECKS
 
     if key_file is not None and output is None:
         fail("--key-file signs what --output writes; give --output too")
@@ -114,6 +117,7 @@ def gate(
             event=event,
             policy_file=policy_file,
             baseline=baseline,
+            checks=(*CHECKS, check_findings),
         )
         if output is not None:
             _write(decision, output, key_file)
