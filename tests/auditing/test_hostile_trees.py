@@ -12,6 +12,7 @@ import os
 import select
 import stat
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -191,30 +192,37 @@ def test_t33_no_tool_leaves_anything_in_the_tree(tool, tree, tmp_path):
 
 # t37: configuration in the tree
 
+# Each would hide the fault if it were read, whatever is said on the command line.
 WEAKENED = {
     "ruff": {
-        "ruff.toml": '[lint]\nselect = ["E501"]\n',
-        ".ruff.toml": 'exclude = ["*.py"]\nforce-exclude = true\n',
-        "pyproject.toml": '[tool.ruff.lint]\nignore = ["ALL"]\n[tool.ruff.lint.per-file-ignores]\n"*" = ["F"]\n',
+        "ruff.toml": '[lint.per-file-ignores]\n"*" = ["F"]\n',
+        ".ruff.toml": '[lint.per-file-ignores]\n"*" = ["F"]\n',
+        "pyproject.toml": '[tool.ruff.lint.per-file-ignores]\n"*" = ["F"]\n',
     },
     "mypy": {
-        "mypy.ini": "[mypy]\nignore_errors = True\nexclude = a\n",
-        ".mypy.ini": "[mypy]\nfollow_imports = skip\ndisable_error_code = assignment\n",
+        "mypy.ini": "[mypy]\nignore_errors = True\n",
+        ".mypy.ini": "[mypy]\ndisable_error_code = assignment\n",
         "pyproject.toml": "[tool.mypy]\nignore_errors = true\n",
         "setup.cfg": "[mypy]\nignore_errors = True\n",
     },
 }
+PLACES = [(tool, name) for tool, files in WEAKENED.items() for name in files]
 
 
-@pytest.mark.parametrize("place", ["", "pkg/"], ids=["top", "below"])
-def test_t37_an_edited_configuration_in_the_tree_changes_nothing(tool, tree, place, monkeypatch):
-    root = tree(tool.name, {"pkg/b.py": FAULT[tool.name][0]})
+@pytest.mark.parametrize(("name", "config"), PLACES)
+def test_t37_an_edited_configuration_in_the_tree_changes_nothing(tree, name, config, monkeypatch):
+    if not PILLARS[name].is_available():
+        pytest.skip(f"needs {name}")
+    root = tree(name, {"pkg/b.py": FAULT[name][0]})
     monkeypatch.chdir(root)
-    before = tool.run(root)
-    for name, text in WEAKENED[tool.name].items():
-        (root / place / name).write_text(text)
-    after = tool.run(root)
-    assert found(after) == [("a.py", FAULT[tool.name][1]), ("pkg/b.py", FAULT[tool.name][1])]
+    # Worst case: the tools work below the tree, so that a search upwards would end in it.
+    (root / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(root / "tmp"))
+    before = PILLARS[name]().run(root)
+    for folder in (root, root / "pkg"):
+        (folder / config).write_text(WEAKENED[name][config])
+    after = PILLARS[name]().run(root)
+    assert found(after) == [("a.py", FAULT[name][1]), ("pkg/b.py", FAULT[name][1])]
     assert (after.findings, after.extra) == (before.findings, before.extra)
 
 
@@ -230,6 +238,8 @@ def test_t37_neither_a_plugin_nor_an_interpreter_that_the_tree_names_is_run(tree
     config = "[mypy]\nplugins = ./evil.py, evil\npython_executable = ./fakepy\n"
     root = tree("mypy", {"evil.py": evil.module, "fakepy": evil.script, "mypy.ini": config, "setup.cfg": config})
     (root / "fakepy").chmod(0o755)
+    (root / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(root / "tmp"))
     monkeypatch.chdir(root)
     result = MypyPillar().run(root)
     assert not evil.was_run()

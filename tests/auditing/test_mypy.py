@@ -224,7 +224,7 @@ def messy(pillar, tmp_path_factory):
     root = write(
         tmp_path_factory.mktemp("messy"),
         {
-            "good.py": "def f(x: int) -> str:\n    return x\n",
+            "good.py": "def f(x: int) -> str:\n    return x\ndef untyped():\n    y: int = ''\n",
             "broken.py": BROKEN,
             "latin.py": b'x = "\xe9"\n',
             "declared.py": b'# -*- coding: latin-1 -*-\nx: int = "\xe9"\n',
@@ -255,6 +255,7 @@ def test_one_bad_file_hides_no_other(messy):
     found = {(path, rule, line) for path, rule, line, _ in places(messy) if rule != NOT_CHECKED_RULE}
     assert found == {
         ("good.py", "return-value", 2),
+        ("good.py", "assignment", 4),
         ("broken.py", "syntax", 1),
         ("declared.py", "assignment", 2),
         ("user.py", "assignment", 4),

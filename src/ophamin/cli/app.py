@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from ophamin import __version__
-from ophamin.cli import gate, keys, lock, migrate, pillars, proofs, replay, scenarios, seal, verify
+from ophamin.cli import audit, gate, keys, lock, migrate, pillars, proofs, replay, scenarios, seal, verify
 from ophamin.cli.output import CLOSED_PIPE, EXIT_UNUSABLE, INTERRUPTED, fail, say
 from ophamin.errors import OphaminError
 
@@ -56,6 +56,7 @@ app.add_typer(scenarios.app, name="scenario")
 app.command("migrate")(migrate.migrate)
 app.command("replay")(replay.replay)
 app.command("seal")(seal.seal)
+app.command("audit")(audit.audit)
 app.command("gate")(gate.gate)
 app.command("verify")(verify.verify)
 

@@ -141,7 +141,7 @@ def _at_base(path: Path, top: Path, commit: str, *, must_be: bool) -> KnownBasel
         baseline = parse_baseline(agreed)
     except BaselineError as error:
         raise BaselineError(error.reason, f"{shown} at {base}: {error}") from error
-    notes = ()
+    notes: tuple[str, ...] = ()
     if agreed != here:
         how = "removed" if here is None else "edited"
         notes = (f"{shown} was {how} since the merge base {base}; what stood there counts until that is merged",)
@@ -163,7 +163,14 @@ def _blob(git: GitRepository, commit: str, name: str) -> bytes | None:
 
 
 def rewrite_baseline(
-    file: Path, audit: AuditRecord, root: Path, *, may_rise: bool, branch: str | None = None, as_it_lies: bool = False
+    file: Path,
+    audit: AuditRecord,
+    root: Path,
+    *,
+    files: tuple[str, ...] | None = None,
+    may_rise: bool = False,
+    branch: str | None = None,
+    as_it_lies: bool = False,
 ) -> Baseline:
     """Write the baseline of an audit: a first one with all that is found, later ones without what is gone.
 
@@ -174,6 +181,7 @@ def rewrite_baseline(
         file: where to write.
         audit: what was found.
         root: the audited folder.
+        files: what is audited of it; None for all.
         may_rise: take in what is new, and what tools now are.
         branch: see `find_baseline`.
         as_it_lies: ask git nothing, and note no commit.
@@ -188,7 +196,7 @@ def rewrite_baseline(
     """
     facts = git_facts(root)
     commit = "" if as_it_lies else facts.commit
-    files = watched_files(root)
+    files = watched_files(root) if files is None else files
     made = make_baseline(audit, root=root, files=files, base_commit=commit)
     before = _before(file, may_rise=may_rise)
     if before is not None:
