@@ -253,7 +253,7 @@ def test_t37_the_configuration_stands_in_the_record_by_its_digest(tool, tree, tm
     for name, text in list(WEAKENED[tool.name].items())[:2]:
         trusted = tmp_path / f"for {name}"
         trusted.mkdir()
-        (trusted / name).write_text(text)
+        (trusted / name).write_text(f"# {name}\n{text}")
         result = tool.run(root, options=AuditOptions(config_dir=trusted))
         digests.add(result.extra["config_digest"])
         assert result.extra["config"] == name

@@ -9,6 +9,7 @@ means is for each pillar to say.
 
 from __future__ import annotations
 
+import math
 import os
 import selectors
 import signal
@@ -35,6 +36,9 @@ _LOOK_S: Final = 0.05  # how long to wait for output before asking whether the t
 _LAST_LOOK_S: Final = 0.002  # the same once its output is closed and only its end is missing
 _GRACE_S: Final = 1.0  # between asking a tool to end and ending it
 _LONGEST_COMPLAINT: Final = 500
+
+MOST_MEMORY: Final = 4 * 2**30
+"""Bytes of address space that a tool may take, where the system can be told."""
 
 _running: set[subprocess.Popen[bytes]] = set()
 
@@ -189,6 +193,7 @@ def run_tool(
         except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             return ToolRun(seconds=time.monotonic() - started, not_started=visible(reason))
+    _limit(process, seconds)
     return _follow(process, started, started + seconds, max_bytes)
 
 
@@ -196,6 +201,21 @@ def stop_tools() -> None:
     """End every tool that runs in any thread of this process: an interrupt reaches the first thread alone."""
     for process in tuple(_running):
         _signal_group(process, signal.SIGKILL)
+
+
+def _limit(process: subprocess.Popen[bytes], seconds: float) -> None:
+    """Have the kernel hold the tool to its memory and its time, also where this process is killed first.
+
+    A sum of 20,000 terms makes mypy take all the memory there is. Only Linux can be told so of another process.
+    """
+    try:
+        from resource import RLIMIT_AS, RLIMIT_CPU, prlimit
+    except ImportError:
+        return
+    with suppress(OSError, ValueError):
+        prlimit(process.pid, RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+        most = math.ceil(max(seconds, 0.0) + _GRACE_S)
+        prlimit(process.pid, RLIMIT_CPU, (most, most))
 
 
 def _follow(process: subprocess.Popen[bytes], started: float, deadline: float, max_bytes: int) -> ToolRun:
