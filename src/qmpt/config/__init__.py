@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Configurations: what they may say, and how they are read."""
