@@ -325,6 +325,12 @@ def test_a_clean_tree_is_ok_cold_and_warm(pillar, tree, tmp_path):
     assert sorted(file.name for file in root.iterdir()) == ["a.py", "b.py"]
 
 
+def test_a_cache_that_cannot_be_used_costs_only_time(pillar, tree, tmp_path):
+    (tmp_path / "cache").write_text("")
+    result = pillar.run(tree({"a.py": WRONG}), options=AuditOptions(cache_dir=tmp_path / "cache"))
+    assert (places(result), result.state) == ([("a.py", "assignment", 1, 10)], PillarState.FINDINGS)
+
+
 def test_a_subpackage_finds_what_it_imports_and_only_named_files_are_told_of(pillar, tree):
     root = tree({"pkg/__init__.py": "", "pkg/base.py": "x = 1\n", "pkg/sub/__init__.py": "", "pkg/other.py": BROKEN})
     write(root, {"pkg/sub/a.py": "from ..base import x\nfrom pkg import other\ny: str = x\nother.z\n"})

@@ -378,8 +378,10 @@ def test_a_cache_is_kept_by_version_and_configuration_and_changes_nothing(pillar
     root, cache = tree({"a.py": UNUSED, "b.py": BROKEN}), tmp_path / "cache"
     cold = pillar.run(root, options=AuditOptions(cache_dir=cache))
     (folder,) = (cache / "ruff").iterdir()
-    assert any(folder.rglob("*"))
+    kept = sorted(folder.rglob("*"))
     warm = pillar.run(root, options=AuditOptions(cache_dir=cache))
+    assert len(kept) > 2
+    assert sorted(folder.rglob("*")) == kept  # a run that remembers nothing would leave another file
     assert (warm.findings, warm.extra) == (cold.findings, cold.extra)
     trusted = tmp_path / "trusted"
     trusted.mkdir()
@@ -387,6 +389,19 @@ def test_a_cache_is_kept_by_version_and_configuration_and_changes_nothing(pillar
     pillar.run(root, options=AuditOptions(cache_dir=cache, config_dir=trusted))
     assert len(list((cache / "ruff").iterdir())) == 2
     assert sorted(file.name for file in root.iterdir()) == ["a.py", "b.py"]
+
+
+@pytest.mark.parametrize("spoilt", ["a file", "not empty"])
+def test_a_cache_that_cannot_be_used_costs_only_time(pillar, tree, tmp_path, spoilt):
+    root, options = tree({"a.py": UNUSED}), AuditOptions(cache_dir=tmp_path / "cache")
+    if spoilt == "a file":
+        (tmp_path / "cache").write_text("")
+    else:
+        pillar.run(root, options=options)
+        (stays,) = (tmp_path / "cache" / "ruff").glob("*/empty")
+        (stays / "ruff.toml").write_text('[lint.per-file-ignores]\n"*" = ["F"]\n')
+    result = pillar.run(root, options=options)
+    assert (rules(result), result.state) == ([("a.py", "F401", 1, 8)], PillarState.FINDINGS)
 
 
 # A trusted configuration

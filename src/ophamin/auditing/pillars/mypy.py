@@ -96,7 +96,8 @@ class MypyPillar(SourceFilePillar):
         (session.cwd / _STAND_IN).write_text(_STAND_IN_TEXT, encoding="utf-8")
         session.environment = tool_environment() | {"MYPYPATH": view.bases}
         configured = _configured(look, session.cwd)
-        cache = _cache_of(look)
+        # For each tree its own: mypy knows a file by its path below the link, its size and its second.
+        cache = look.cache_folder("mypy", look.extra[CONFIG_DIGEST_KEY], str(look.listing.root))
         arguments = [*_FIXED, *configured, f"--cache-dir={cache or session.cwd / 'cache'}"]
         _Check(look, session, view, arguments, cache).run()
 
@@ -115,14 +116,6 @@ def _configured(look: Look, cwd: Path) -> list[str]:
     config = cwd / "mypy.ini"
     config.write_text(OWN_CONFIG, encoding="utf-8")
     return [f"--config-file={config}", f"--python-executable={sys.executable}"]
-
-
-def _cache_of(look: Look) -> Path | None:
-    """The cache for this version, configuration and tree: mypy knows a file by its path, its size and its second."""
-    if look.options.cache_dir is None:
-        return None
-    key = content_hash([look.version, look.extra[CONFIG_DIGEST_KEY], str(look.listing.root)])[:16]
-    return look.options.cache_dir.absolute() / "mypy" / key
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Final, final
 
@@ -66,7 +67,7 @@ class RuffPillar(SourceFilePillar):
                 RULE_SET_DIGEST_KEY: rules.digest,
                 "rules": rules.to_dict(),
             }
-        arguments.append(_cache_argument(look))
+        arguments.append(_use_cache(look, session))
         for batch in list(_batches(look.listing.files, look.listing.root)):
             _lint(look, session, arguments, batch)
 
@@ -82,13 +83,22 @@ def _own_arguments(rules: RuleSet) -> list[str]:
     ]
 
 
-def _cache_argument(look: Look) -> str:
-    """Ruff keeps versions and settings apart by itself; a folder for each makes old ones easy to drop."""
-    if look.options.cache_dir is None:
+def _use_cache(look: Look, session: ToolSession) -> str:
+    """The argument for the cache, which is one for each version and configuration.
+
+    What ruff found from one working folder it does not believe from another, so the empty folder must be one that
+    stays.
+    """
+    cache = look.cache_folder("ruff", look.config.digest if look.config else look.extra[CONFIG_DIGEST_KEY])
+    if cache is None:
         return "--no-cache"
-    digest = look.config.digest if look.config else look.extra[CONFIG_DIGEST_KEY]
-    key = content_hash([look.version, digest])[:16]
-    return f"--cache-dir={look.options.cache_dir.absolute() / 'ruff' / key}"
+    stays = cache / "empty"
+    if look.config is None:
+        with suppress(OSError):  # then nothing is remembered
+            stays.mkdir(exist_ok=True)
+            if not any(stays.iterdir()):
+                session.cwd = stays
+    return f"--cache-dir={cache}"
 
 
 def _known_rules(session: ToolSession) -> RuleSet:

@@ -7,8 +7,10 @@ tool accounts for, and why it does not account for the others; the state follows
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, final
@@ -27,6 +29,7 @@ from ophamin.auditing.listing import Listing, ListingError, list_files
 from ophamin.auditing.pillars.trusted import TrustedConfig, TrustedConfigError, find_trusted_config
 from ophamin.auditing.process import empty_folder
 from ophamin.auditing.sessions import ToolSession, ToolStoppedError
+from ophamin.core.canonical import content_hash
 from ophamin.core.text import visible
 
 __all__ = ["NOT_CHECKED_RULE", "Look", "SourceFilePillar", "shown_message"]
@@ -84,6 +87,21 @@ class Look:
         if self.missed:
             kept["missed_because"] = dict(sorted(self.missed.items())[:_MOST_NAMED])
         return kept | self.extra
+
+    def cache_folder(self, tool: str, *parts: str) -> Path | None:
+        """A folder that keeps what belongs together; None where none is wanted, or none can be written.
+
+        Args:
+            tool: name of the tool.
+            *parts: whatever has to be the same for a remembered answer to hold.
+        """
+        if self.options.cache_dir is None:
+            return None
+        folder = self.options.cache_dir.absolute() / tool / content_hash([self.version, *parts])[:16]
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder if os.access(folder, os.W_OK | os.X_OK) else None
+        return None
 
 
 class SourceFilePillar(AuditPillar):
