@@ -182,9 +182,10 @@ def test_options_reach_the_check_of_the_kind():
     assert check("pillar", pillar, columns=columns) == check_pillar(pillar, columns=columns)
 
 
-@pytest.mark.parametrize("kind", ["pillars", "", "auditor"])
+@pytest.mark.parametrize("kind", ["pillars", "", "renderer"])
 def test_an_unknown_kind_is_refused_with_the_known_ones(kind):
-    with pytest.raises(ClaimError, match=f"no kind of plug-in is {kind!r}.*Known: corpus, pillar, scenario, substrate"):
+    known = "auditor, corpus, pillar, scenario, substrate"
+    with pytest.raises(ClaimError, match=f"no kind of plug-in is {kind!r}.*Known: {known}"):
         check(kind, object())
 
 

@@ -13,6 +13,7 @@ Nor is it a sandbox: a plug-in that is checked is run.
 
 from __future__ import annotations
 
+from ophamin.checks.auditor import check_auditor
 from ophamin.checks.corpus import check_corpus
 from ophamin.checks.kinds import check
 from ophamin.checks.pillar import check_pillar
@@ -25,6 +26,7 @@ __all__ = [
     "CheckResult",
     "ConformanceError",
     "check",
+    "check_auditor",
     "check_corpus",
     "check_pillar",
     "check_scenario",

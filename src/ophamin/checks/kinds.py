@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from ophamin.checks.auditor import check_auditor
 from ophamin.checks.corpus import check_corpus
 from ophamin.checks.pillar import check_pillar
 from ophamin.checks.report import CheckReport
@@ -16,6 +17,7 @@ from ophamin.errors import ClaimError, nearest_name
 __all__ = ["CHECKS", "check"]
 
 CHECKS: Final[Mapping[str, Callable[..., CheckReport]]] = {
+    "auditor": check_auditor,
     "corpus": check_corpus,
     "pillar": check_pillar,
     "scenario": check_scenario,

@@ -73,7 +73,7 @@ class CheckReport:
     """What came of all checks of one plug-in, in the order in which they were tried.
 
     Attributes:
-        kind: of the plug-in: ``pillar``, ``substrate``, ``corpus`` or ``scenario``.
+        kind: of the plug-in: ``auditor``, ``pillar``, ``substrate``, ``corpus`` or ``scenario``.
         plugin: its name, or that of its class where it has none.
         results: one for each check.
 

@@ -48,6 +48,7 @@ _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 _STEPS = bytes.maketrans(b"[]{}", b"\x01\xff\x01\xff")  # one level down, and as a signed byte one level up
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_NO_MARKS = bytes(byte for byte in range(256) if byte not in b'[]{},"')
 
 
 class StrictJSONError(OphaminError, ValueError):
@@ -156,6 +157,8 @@ def _checked_text(data: bytes, max_bytes: int) -> str:
 
 def _check_shape(data: bytes, max_values: int) -> None:
     """Count values and levels on the bytes, before a parser builds anything."""
+    if len(data) <= max_values and data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return  # fewer values than bytes, and no more levels than brackets
     skeleton = _outside_strings(data)
     values = skeleton.count(b",") + skeleton.count(b"[") + skeleton.count(b"{")
     if values > max_values:
@@ -168,11 +171,12 @@ def _check_shape(data: bytes, max_values: int) -> None:
 
 
 def _outside_strings(data: bytes) -> bytes:
-    """The document without its strings, exact as far as it is JSON; block by block, so that it takes little memory."""
-    unescaped = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    """Brackets and commas outside of strings, exact as far as it is JSON; in blocks, so that it takes little memory."""
+    marks = data.replace(b"\\\\", b"").replace(b'\\"', b"").translate(None, _NO_MARKS)
+    marks = marks.replace(b'""', b"")  # two quotes side by side change nothing for what stands around them
     outside, kept = True, []
-    for start in range(0, len(unescaped), BLOCK):
-        pieces = unescaped[start : start + BLOCK].split(b'"')
+    for start in range(0, len(marks), BLOCK):
+        pieces = marks[start : start + BLOCK].split(b'"')
         kept.append(b"".join(pieces[0 if outside else 1 :: 2]))
         outside = outside is (len(pieces) % 2 == 1)
     return b"".join(kept)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ophamin.errors import MetricMissingError, nearest_name
 from ophamin.measuring.inference import Decision, LagOne, clearly_dependent, lag1
+from ophamin.measuring.inference.dependence import SMALLEST_N
 from ophamin.measuring.plan import Plan
 from ophamin.measuring.units import UnitReader
 
@@ -59,7 +60,7 @@ class Judgement:
         errors: rows that could not be measured: left out, or counted as failures where the plan says so.
         missing: measured rows that lacked the metric.
         first_error: what the first error said.
-        lag: how like successive units are; None where they are no numbers.
+        lag: how like successive units are; None where they are no numbers, or where nobody asked.
     """
 
     decision: Decision
@@ -72,13 +73,16 @@ class Judgement:
     lag: LagOne | None = None
 
 
-def judge(plan: Plan, table: Table, circumstances: Circumstances | None = None) -> Judgement:
+def judge(
+    plan: Plan, table: Table, circumstances: Circumstances | None = None, *, diagnose: bool = True
+) -> Judgement:
     """Read a table as evidence on one claim.
 
     Args:
         plan: the claim and how it is tried.
         table: the rows of the trial.
         circumstances: what else happened; nothing by default.
+        diagnose: give ``lag``; all else is the same without it, and mostly comes sooner.
 
     Raises:
         MetricMissingError: no row carried the metric, though there were rows that could be measured.
@@ -115,10 +119,9 @@ def judge(plan: Plan, table: Table, circumstances: Circumstances | None = None) 
         *_too_few(
             plan, max(len(units), seen if last is not None else 0), _lost(plan, table, rows, counted), around, decision
         ),
-        *_dependent(plan, units),
-        *_undecided(plan, decision, around),
-        *_elsewhere(plan, decision, around),
     ]
+    lag, dependent = _neighbours(plan, units, diagnose=diagnose)
+    reasons += [*dependent, *_undecided(plan, decision, around), *_elsewhere(plan, decision, around)]
     return Judgement(
         decision=decision,
         inconclusive=tuple(reasons),
@@ -127,7 +130,7 @@ def judge(plan: Plan, table: Table, circumstances: Circumstances | None = None) 
         errors=len(failed),
         missing=missing,
         first_error=first_error,
-        lag=lag1(units) if units and plan.kind not in _NO_NUMBERS else None,
+        lag=lag,
     )
 
 
@@ -250,13 +253,24 @@ def _too_few(plan: Plan, n_units: int, lost: int, around: Circumstances, decisio
     return []
 
 
-def _dependent(plan: Plan, units: Sequence[Any]) -> list[str]:
-    """Successive units that hang together are no independent replicates, and every error level rests on those."""
-    settings = plan.settings
-    if settings.unit is not None or settings.census or plan.kind in _NO_NUMBERS or not clearly_dependent(units):
-        return []
-    how = f"lag-1 correlation {lag1(units).r or 0.0:.2f}, p < 0.001"
-    return [f"dependent units: each tells of the next ({how}); declare with unit= what is independent"]
+def _neighbours(plan: Plan, units: Sequence[Any], *, diagnose: bool) -> tuple[LagOne | None, list[str]]:
+    """How like successive units are, and the reason where they are too like.
+
+    Units that hang together are no independent replicates, and every error level rests on those.
+
+    Raises:
+        ObservationError: a unit is no finite number.
+    """
+    if not units or plan.kind in _NO_NUMBERS:
+        return None, []
+    replicates = plan.settings.unit is None and not plan.settings.census
+    if not diagnose and replicates and len(units) >= SMALLEST_N and not clearly_dependent(units):
+        return None, []
+    lag = lag1(units)
+    if not (replicates and lag.is_clear):
+        return lag, []
+    how = f"lag-1 correlation {lag.r or 0.0:.2f}, p < 0.001"
+    return lag, [f"dependent units: each tells of the next ({how}); declare with unit= what is independent"]
 
 
 def _undecided(plan: Plan, decision: Decision, around: Circumstances) -> list[str]:

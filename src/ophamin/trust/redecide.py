@@ -306,7 +306,7 @@ def _rounds(plan: Plan, stated: Any, earlier: int) -> int:
 
 def _found(plan: Plan, table: Table, around: Circumstances) -> _Found:
     try:
-        judged = judge(plan, table, around)
+        judged = judge(plan, table, around, diagnose=False)
     except Exception as error:  # noqa: BLE001 - in a trial any of them makes a record of an undefined statistic
         return _Found(
             dict.fromkeys(("estimate", "lower bound", "upper bound", "p-value")),

@@ -272,11 +272,11 @@ def proof_statement(
     return make_statement(PROOF, (*git_subjects(commit, tree, dirty=dirty), *files, *data), predicate)
 
 
-def proof_record(statement: Statement) -> EmpiricalProofRecord:
+def proof_record(statement: Statement, *, read: EmpiricalProofRecord | None = None) -> EmpiricalProofRecord:
     """The record inside a statement about a proof; its id is checked, and that the subjects name its files.
 
     Whether the subject ``proof.json`` is this record is for `check_matches`, since the digest of a file depends on the
-    order in which free maps stand in it.
+    order in which free maps stand in it. ``read`` is the record, where it was read from the same text already.
 
     Raises:
         WrongPredicateError: the statement is about something else.
@@ -296,7 +296,7 @@ def proof_record(statement: Statement) -> EmpiricalProofRecord:
         problem = f"the predicate has the observations {visible(str(stated)[:70])}, the subjects have {named}"
         raise StatementMismatchError(f"{problem}; do not use the statement")
     try:
-        return EmpiricalProofRecord.from_dict(statement.predicate["record"])
+        return EmpiricalProofRecord.from_dict(statement.predicate["record"]) if read is None else read
     except ValueError as error:
         raise MalformedStatementError(f"predicate.record: {visible(str(error))}") from error
 
@@ -314,8 +314,8 @@ def check_matches(statement: Statement, proof_json: bytes) -> EmpiricalProofReco
     return record
 
 
-def check_same_file(statement: Statement, proof_json: bytes) -> None:
-    """Check that ``proof.json`` on disk is the signed file, and says what the predicate says.
+def check_same_file(statement: Statement, proof_json: bytes, *, is_read: bool = False) -> None:
+    """Check that ``proof.json`` on disk is the signed file, and says what the predicate says, if not read from it.
 
     Raises:
         StatementMismatchError: it is another file, or the predicate holds another record.
@@ -323,6 +323,8 @@ def check_same_file(statement: Statement, proof_json: bytes) -> None:
     found, signed = hashlib.sha256(proof_json).hexdigest(), statement.digest_of(PROOF_NAME)
     if found != signed:
         raise StatementMismatchError(f"{PROOF_NAME} has the digest {found}, but {signed} is signed; reject the file")
+    if is_read:
+        return
     try:
         content = record_text(strictjson.loads(proof_json, what=PROOF_NAME))
     except (strictjson.StrictJSONError, NotCanonicalError) as error:

@@ -32,6 +32,7 @@ from ophamin.trust.redecide import (
     verdict_contradiction,
 )
 from ophamin.trust.verification import LEGACY_HMAC, STEP_NAMES, Code, State, Step, Verification
+from ophamin.trust.verify_content import read_together
 from ophamin.trust.verify_files import RecordFiles, UnreadableError
 from ophamin.trust.verify_registration import attempt_of, check_registered, claimed_id, told
 from ophamin.trust.verify_signatures import Refusal, check_git_subjects, check_same, level_of, signers_of
@@ -70,6 +71,8 @@ class Check:
     signed_by: tuple[str, ...] = ()
     statement: statements.Statement | None = None
     record: EmpiricalProofRecord | None = None
+    file: bytes | None = None
+    is_read: bool = False
     table: Table | None = None
     digest: str = ""
     proof_id: str = ""
@@ -199,11 +202,8 @@ class Check:
         unknown: tuple[str, ...] = ()
         try:
             if self.envelope is not None:
-                kinds = self.policy.predicate_types
-                self.statement = statements.read_statement(self.envelope.payload, predicate_types=kinds)
-                if self.statement.predicate_type == statements.PROOF:
-                    _require_known_schema(self.statement.predicate.get("record"))
-                self.record, unknown = statements.proof_record(self.statement), self.statement.unknown
+                self.statement, self.record = self._signed_content(self.envelope.payload)
+                unknown = self.statement.unknown
             else:
                 _require_known_schema(self.raw)
                 self.record = EmpiricalProofRecord.from_dict(self.raw)
@@ -218,6 +218,21 @@ class Check:
             raise Refusal(Code.MALFORMED, problems[0])
         more = f"; unknown fields: {', '.join(unknown)[:200]}" if unknown else ""
         return f"record {self.proof_id[:12]}, schema {self.record.schema_version}{more}"
+
+    def _signed_content(self, payload: bytes) -> tuple[statements.Statement, EmpiricalProofRecord]:
+        kinds = self.policy.predicate_types
+        try:
+            self.file = self.files.proof()
+        except UnreadableError:
+            self.file = None  # the next step reads it again, and says so
+        together = None if self.file is None else read_together(payload, self.file, predicate_types=kinds)
+        if together is not None:
+            self.is_read, (statement, record) = True, together
+            return statement, statements.proof_record(statement, read=record)
+        statement = statements.read_statement(payload, predicate_types=kinds)
+        if statement.predicate_type == statements.PROOF:
+            _require_known_schema(statement.predicate.get("record"))
+        return statement, statements.proof_record(statement)
 
     # 6. Exactly one commit and one tree, the verifier's own; files and data as their digests say.
     def _subjects(self) -> str:
@@ -244,8 +259,8 @@ class Check:
         if self.statement is None:
             return
         try:
-            data = self._proof_file()
-            statements.check_same_file(self.statement, data)
+            data = self._proof_file() if self.file is None else self.file
+            statements.check_same_file(self.statement, data, is_read=self.is_read)
         except statements.StatementError as error:
             raise Refusal(Code(error.code), str(error)) from error
         except UnreadableError as error:

@@ -1,42 +1,116 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line ``qmpt``. It answers with its version and its purpose, and has no other command yet."""
+"""The command line ``qmpt``: the door, its version, and how any command ends.
+
+Exit codes: 0 done; 1 something was found, or something is not valid; 2 something could not be read or asked for; 130
+interrupted; 141 the reader closed the pipe. No command opens a network connection.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+import sys
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from qmpt import __version__
+from qmpt.cli import features, ingest, reflexivity, score, self_operator, validate
+from qmpt.cli.output import CLOSED_PIPE, EXIT_UNUSABLE, INTERRUPTED, fail, say
+from qmpt.errors import QmptError
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+class _Door(TyperGroup):
+    """Turns the failures that any command may meet into one line and an exit code; commands in the order of use."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except QmptError as error:
+            fail(str(error))
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            fail(f"{where}{error.strerror or error}; check the path and its permissions")
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.commands)
+
+
+app = typer.Typer(
+    cls=_Door,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+app.command("ingest")(ingest.ingest)
+app.command("features")(features.features)
+app.command("score")(score.score)
+app.command("reflexivity")(reflexivity.reflexivity)
+app.command("self")(self_operator.self_operator)
+app.command("validate")(validate.validate)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"qmpt {__version__}")
+        say(f"qmpt {__version__}")
         raise typer.Exit
 
 
-@app.command(no_args_is_help=True, context_settings={"help_option_names": ["--help", "-h"]})
+@app.callback()
 def qmpt(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """A measurement library over populations of traces.
+    """Population-level analysis of traces: which agent, test, author or account is unusual, why, and who knows it.
 
-    It is to score how unusual a trace is among many, and how a population answers to itself. This version holds no
-    measurement yet: it only names the package and its version.
+    Exploratory, not diagnostic. A high score means unusual for these features in this population, and nothing about
+    worth. Exit codes: 0 done, 1 something was found or is not valid, 2 the input or the command cannot be used.
 
     \b
     Example:
-      qmpt --version
+      qmpt score .                     authors of this repository, pseudonymous
+      qmpt score spans.jsonl           agents, from OpenTelemetry spans
+      qmpt score junit.xml             tests
+      qmpt report scored --out r.html  what it found, as a page
     """  # noqa: D301 - the mark before the example is a backspace, not the two characters
 
 
-def main() -> None:
-    """Run the command line; ends the process with its exit code."""
-    app(prog_name="qmpt")
+def main() -> int:
+    """Run the command line and return its exit code.
+
+    A reader that closes the pipe early (``qmpt score . | head -1``) is no error and leaves no traceback.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows few characters still shows all
+    try:
+        code = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered would be written once more when the interpreter ends, and complained of.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def _run() -> int:
+    try:
+        app(prog_name="qmpt")
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):
+            return CLOSED_PIPE
+        if stop.code is None or isinstance(stop.code, int):
+            return stop.code or 0
+        return EXIT_UNUSABLE
+    return 0

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import is_not
 from typing import Final
 
 from ophamin.measuring.inference.values import finite_numbers, plain_mean
 
-__all__ = ["LagOne", "clearly_dependent", "lag1"]
+__all__ = ["SMALLEST_N", "LagOne", "clearly_dependent", "lag1"]
 
 SMALLEST_N: Final = 50
+"""Fewer values are never called dependent."""
+
 LARGEST_P: Final = 0.001
 
 
@@ -35,6 +38,11 @@ class LagOne:
     r: float | None
     p_value: float | None
     n: int
+
+    @property
+    def is_clear(self) -> bool:
+        """What `clearly_dependent` says of the same values."""
+        return self.n >= SMALLEST_N and self.p_value is not None and self.p_value < LARGEST_P
 
 
 def lag1(values: Sequence[float]) -> LagOne:
@@ -56,68 +64,100 @@ def lag1(values: Sequence[float]) -> LagOne:
         >>> lag1([2, 1, 3, 5, 4, 6, 8, 7, 9]).r
         0.6
     """
-    numbers = finite_numbers(values)
+    numbers = _finite(values)
     n = len(numbers)
     if n < 3 or min(numbers) == max(numbers):
         return LagOne(None, None, n)
-    common, count = Counter(numbers).most_common(1)[0]
-    r, _ = _correlation(numbers)
-    if 2 * count >= n:
-        return LagOne(r, _runs_p_value([number == common for number in numbers], count), n)
-    _, z = _correlation(_midranks(numbers))
-    return LagOne(r, math.erfc(abs(z) / math.sqrt(2.0)), n)
+    parts = _deviations(numbers)
+    r = _lagged(parts) / math.fsum(part * part for part in parts)
+    return LagOne(r, _p_value(numbers), n)
 
 
 def clearly_dependent(values: Sequence[float]) -> bool:
     """True for at least 50 values whose lag-1 test gives p < 0.001.
 
-    Independent streams of any distribution are called dependent at most twice in 1000.
+    Independent streams of any distribution are called dependent at most twice in 1000. It gives what
+    ``lag1(values).is_clear`` gives, without what that takes besides.
 
     >>> clearly_dependent([0, 1] * 30), clearly_dependent([0, 1] * 10)
     (True, False)
     """
     if len(values) < SMALLEST_N:
         return False
-    p_value = lag1(values).p_value
-    return p_value is not None and p_value < LARGEST_P
+    numbers = _finite(values)
+    return min(numbers) != max(numbers) and _p_value(numbers, enough=LARGEST_P) < LARGEST_P
 
 
-def _correlation(numbers: Sequence[float]) -> tuple[float, float]:
-    """Lag-1 autocorrelation, and its distance from the permutation mean in standard deviations."""
-    n = len(numbers)
+def _finite(values: Sequence[float]) -> list[float]:
+    """`finite_numbers`, which looks at values one by one, only where they are not plain numbers."""
+    if set(map(type, values)) <= {bool, int, float}:
+        try:
+            numbers = [*map(float, values)]
+        except OverflowError:
+            numbers = [math.inf]
+        if all(map(math.isfinite, numbers)):
+            return numbers
+    return finite_numbers(values)
+
+
+def _p_value(numbers: Sequence[float], enough: float = math.inf) -> float:
+    """The p-value of values that are not all equal; from ``enough`` on, it may be a lower bound."""
+    counts = Counter(numbers)
+    common, count = counts.most_common(1)[0]
+    if 2 * count >= len(numbers):
+        return _runs_p_value([number == common for number in numbers], count, enough)
+    return math.erfc(abs(_score(_deviations(_midranks(numbers, counts)))) / math.sqrt(2.0))
+
+
+def _deviations(numbers: Sequence[float]) -> list[float]:
+    """Distances from the mean, the largest of them scaled to 1."""
     mean = plain_mean(numbers)
-    largest = max(abs(number - mean) for number in numbers)
-    parts = [(number - mean) / largest for number in numbers]
+    distances = [number - mean for number in numbers]
+    largest = max(map(abs, distances))
+    return [distance / largest for distance in distances]
+
+
+def _lagged(parts: Sequence[float]) -> float:
+    return math.fsum(before * after for before, after in pairwise(parts))
+
+
+def _score(parts: Sequence[float]) -> float:
+    """Distance of the sum of lagged products from its permutation mean, in standard deviations."""
+    n = len(parts)
     squares = math.fsum(part * part for part in parts)
     fourths = math.fsum(part**4 for part in parts)
-    products = math.fsum(before * after for before, after in pairwise(parts))
     expected = -squares / n
     second_moment = (squares**2 - fourths) / n + (squares**2 - 2.0 * fourths) / (n * (n - 1))
     variance = second_moment - expected**2
-    z = (products - expected) / math.sqrt(variance) if variance > 0.0 else 0.0
-    return products / squares, z
+    return (_lagged(parts) - expected) / math.sqrt(variance) if variance > 0.0 else 0.0
 
 
-def _midranks(numbers: Sequence[float]) -> list[float]:
+def _midranks(numbers: Sequence[float], counts: Mapping[float, int]) -> list[float]:
     """Ranks from 1, equal values sharing their mean rank."""
     below = 0
     ranks: dict[float, float] = {}
-    for number, count in sorted(Counter(numbers).items()):
+    for number, count in sorted(counts.items()):
         ranks[number] = below + 0.5 * (count + 1)
         below += count
     return [ranks[number] for number in numbers]
 
 
-def _runs_p_value(marks: Sequence[bool], first: int) -> float:
-    """Two-sided exact p-value of the number of runs among ``first`` true and the other false marks."""
+def _runs_p_value(marks: Sequence[bool], first: int, enough: float) -> float:
+    """Two-sided exact p-value of the number of runs among ``first`` true and the other false marks.
+
+    Both tails hold the observed number, so that twice its probability is a lower bound, and mostly says enough.
+    """
     second = len(marks) - first
-    runs = 1 + sum(before is not after for before, after in pairwise(marks))
+    runs = 1 + sum(map(is_not, marks, marks[1:]))
     most = 2 * min(first, second) + (first != second)
     everything = _log_choose(first + second, first)
 
     def probability(number: int) -> float:
         return _arrangements(number, first, second, everything)
 
+    least = min(1.0, 2.0 * probability(runs))
+    if least >= enough:
+        return least
     fewer = _sum_outward(probability, runs, 2, -1)
     more = _sum_outward(probability, runs, most, 1)
     return min(1.0, 2.0 * min(fewer, more))

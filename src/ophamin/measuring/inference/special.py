@@ -13,6 +13,7 @@ Lentz's method; the leading factor by Loader, "Fast and Accurate Computation of 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final
 
 __all__ = [
@@ -57,6 +58,7 @@ def betainc(a: float, b: float, x: float) -> float:
     return _tails(a, b, x, 1.0 - x)[0]
 
 
+@lru_cache(maxsize=1024)  # the bounds of a rate come again with the same counts and levels
 def betaincinv(a: float, b: float, p: float, *, upper: bool = False) -> float:
     """The x at which I_x(a, b), or with ``upper`` its complement, equals ``p``.
 
@@ -171,7 +173,11 @@ def _tails(a: float, b: float, x: float, y: float) -> tuple[float, float]:
         return 0.0, 1.0
     if y <= 0.0:
         return 1.0, 0.0
-    factor = _leading_factor(a, b, x, y)
+    return _parted(a, b, x, y, _leading_factor(a, b, x, y))
+
+
+def _parted(a: float, b: float, x: float, y: float, factor: float) -> tuple[float, float]:
+    """Both tails from the leading factor; the smaller one is computed."""
     if b * x <= a * y:
         lower = min(1.0, factor / continued_fraction(a, b, x, y))
         return lower, 1.0 - lower
@@ -183,8 +189,15 @@ def _leading_factor(a: float, b: float, x: float, y: float) -> float:
     """x**a * y**b / B(a, b) by saddle-point deviances."""
     total = a + b
     distance = deviance(a, total * x) + deviance(b, total * y)
-    correction = stirling_error(total) - stirling_error(a) - stirling_error(b)
-    return math.sqrt(a * (b / total)) * math.exp(correction - distance - _HALF_LOG_TWO_PI)
+    root, correction = _scale(a, b)
+    return root * math.exp(correction - distance - _HALF_LOG_TWO_PI)
+
+
+@lru_cache(maxsize=64)
+def _scale(a: float, b: float) -> tuple[float, float]:
+    """What the leading factor has of its shapes alone: a root, and the corrections of Stirling's formula."""
+    total = a + b
+    return math.sqrt(a * (b / total)), stirling_error(total) - stirling_error(a) - stirling_error(b)
 
 
 def deviance(z: float, mean: float) -> float:
@@ -253,11 +266,12 @@ def _inverse_logit(a: float, b: float, p: float, *, upper: bool) -> float:
         decay = math.exp(-abs(logit))
         near, far = 1.0 / (1.0 + decay), decay / (1.0 + decay)
         x, y = (near, far) if logit >= 0.0 else (far, near)
-        tail = _tails(a, b, x, y)[upper]
+        factor = _leading_factor(a, b, x, y)
+        tail = (_parted(a, b, x, y, factor) if x > 0.0 and y > 0.0 else _tails(a, b, x, y))[upper]
         if tail == 0.0:
             logit = 0.5 * (logit + math.log(a / b))
             continue
-        step = sign * math.log(tail / p) * tail / _leading_factor(a, b, x, y)
+        step = sign * math.log(tail / p) * tail / factor
         logit -= step
         if abs(step) <= 1e-15 * max(1.0, abs(logit)):
             break

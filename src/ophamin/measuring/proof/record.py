@@ -204,15 +204,28 @@ class EmpiricalProofRecord(Sealed):
             RecordFieldError: a field is missing, unknown or of the wrong form; nothing is filled in.
             ProofIdMismatchError: the stored ``proof_id`` is not that of the content.
         """
+        return cls.with_text(data)[0]
+
+    @classmethod
+    def with_text(cls, data: Any) -> tuple[Self, str]:
+        """Read a record like `from_dict`, and give the canonical JSON text of the whole of it too.
+
+        Raises:
+            RecordFieldError: see `from_dict`.
+        """
         top = exact_fields(data, _TOP, "$", optional=("attestation",))
         if "attestation" in top and not top["attestation"]:
             raise RecordFieldError("attestation", "empty; an unattested record leaves the field out")
         made = cls._from_sections(top)
-        if top["proof_id"] != made.proof_id:
-            stored = str(top["proof_id"])[:64]
-            problem = f"{stored!r} is stored, but the content has the id {made.proof_id}; it was changed"
+        parts = _canonical_parts(made._wire_body(), TextMap(made.reproduction.environment))  # noqa: SLF001 - its own
+        own = hashlib.sha256(_joined(parts)).hexdigest()
+        if top["proof_id"] != own:
+            problem = f"{str(top['proof_id'])[:64]!r} is stored, but the content has the id {own}; it was changed"
             raise ProofIdMismatchError("proof_id", problem)
-        return made
+        first, middle, last = parts
+        if made.attestation:
+            first = f'"attestation":{record_text(made.attestation)},{first}'
+        return made, f'{{{first},"proof_id":"{own}",{middle},"signature":{record_text(made.signature)},{last}}}'
 
     @classmethod
     def from_json(cls, path: str | Path) -> Self:
@@ -288,15 +301,28 @@ def schema_version_for(
 
 
 def _canonical(body: dict[str, Any], environment: TextMap) -> bytes:
-    """Canonical bytes of a body, with the kept form of its largest part, the environment, set in."""
-    last = {name: body[name] for name in ("schema_version", "verdict")}
-    first = {name: part for name, part in body.items() if name not in last and name != "reproduction"}
+    return _joined(_canonical_parts(body, environment))
+
+
+def _joined(parts: tuple[str, str, str]) -> bytes:
+    """Canonical bytes of a body."""
+    return f"{{{','.join(parts)}}}".encode("ascii")
+
+
+def _canonical_parts(body: dict[str, Any], environment: TextMap) -> tuple[str, str, str]:
+    """The members of a body in canonical form, parted where the whole record has its id and its seal between them.
+
+    The largest part, the environment, has a form that is kept.
+    """
+    later = ("provenance", "reproduction", "schema_version", "verdict")
+    first = record_text({name: part for name, part in body.items() if name not in later})
     again = body["reproduction"]
     middle = (
+        f'"provenance":{record_text(body["provenance"])},'
         f'"reproduction":{{"command":{record_text(again["command"])},"environment":{environment.canonical()},'
-        f'"lineage_chain":{record_text(again["lineage_chain"])}}}'
+        f'"lineage_chain":{record_text(again["lineage_chain"])}}},"schema_version":{record_text(body["schema_version"])}'
     )
-    return f"{record_text(first)[:-1]},{middle},{record_text(last)[1:]}".encode("ascii")
+    return first[1:-1], middle, f'"verdict":{record_text(body["verdict"])}'
 
 
 def _read_list(kind: type[_SectionT], data: Any, path: str) -> list[_SectionT]:
