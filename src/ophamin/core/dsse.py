@@ -46,7 +46,7 @@ MAX_ENVELOPE_BYTES: Final = 12 * 2**20
 MAX_SIGNATURES: Final = 8
 """Each signature may have to be tried with each key, so their number bounds the work."""
 
-_PAYLOAD: Final = re.compile(rb'"payload"[ \t\r\n]*:[ \t\r\n]*"([^"\\]*)"')
+_PAYLOAD: Final = re.compile(rb'"payload"[ \t\r\n]*:[ \t\r\n]*"')
 _URL_SAFE: Final = str.maketrans("-_", "+/")
 
 Code = Literal["MALFORMED", "WRONG_TYPE", "UNSIGNED", "UNKNOWN_KEY", "BAD_SIGNATURE"]
@@ -265,10 +265,12 @@ def _without_payload(data: bytes) -> tuple[str | None, bytes]:
     Only an unescaped member name matches, so in a document with exactly the known fields the match is the payload. A
     second one, spelled in any way, is left in the document for the parser to refuse.
     """
-    found = _PAYLOAD.search(data)
-    if found is None:
+    for found in _PAYLOAD.finditer(data):
+        start, end = found.end(), data.find(b'"', found.end())
+        if end >= 0 and data.find(b"\\", start, end) < 0:
+            break
+    else:
         return None, data
-    start, end = found.span(1)
     try:
         return data[start:end].decode("ascii"), data[:start] + data[end:]
     except UnicodeDecodeError:
@@ -324,9 +326,9 @@ def _decoded(text: str, path: str) -> bytes:
     """Base64 in either alphabet, but one alphabet and one spelling: what encodes to another text is refused."""
     standard = text if "+" in text or "/" in text else text.translate(_URL_SAFE)
     try:
-        data = base64.b64decode(standard)
+        data = binascii.a2b_base64(standard, strict_mode=True)
     except (binascii.Error, ValueError):
         data = None
-    if data is None or _encoded(data) != standard:
+    if data is None or _encoded(data[-(len(data) % 3 or 3) :]) != standard[-4:]:  # unused bits are in the last four
         _malformed(f"{path}: not canonical base64 (RFC 4648 with padding); encode it anew")
     return data

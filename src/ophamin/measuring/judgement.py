@@ -92,8 +92,10 @@ def judge(
     plan = plan.widened(around.rounds)
     rows = _rows_of(plan, table)
     values = table.column(plan.metric)
-    measured = [row for row in rows if values[row] is not None and row not in table.errors]
-    failed = [row for row in rows if row in table.errors]
+    measured, failed = rows, list[int]()
+    if table.errors or None in values:
+        measured = [row for row in rows if values[row] is not None and row not in table.errors]
+        failed = [row for row in rows if row in table.errors]
     missing = len(rows) - len(measured) - len(failed)
     if not measured and len(failed) < len(rows):
         raise MetricMissingError(
@@ -165,7 +167,10 @@ def _rows_of(plan: Plan, table: Table) -> list[int]:
     Errors always do, and rows that carry it. A row without it is missing something only where its like carry it: a
     cycle where other cycles do, or any row where none does.
     """
-    values, is_cycle = table.column(plan.metric), [flag >= 0 for flag in table.success]
+    values = table.column(plan.metric)
+    if not table.errors and None not in values:
+        return [*range(len(values))]
+    is_cycle = [flag >= 0 for flag in table.success]
     carried = [row for row, value in enumerate(values) if value is not None]
     by_cycles, by_none = any(is_cycle[row] for row in carried), not carried
     return [

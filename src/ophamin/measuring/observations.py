@@ -154,10 +154,22 @@ def unpack(data: bytes, *, limit: int = MAX_UNPACKED_BYTES) -> tuple[Table, str]
 def _unpacked(data: bytes, limit: int) -> bytearray:
     """The text, a piece at a time and at most one piece beyond the limit: asked for whole, it is reserved at once."""
     text = bytearray()
+    if (whole := _unpacked_at_once(data, min(limit, PIECE_BYTES))) is not None:
+        return bytearray(whole)
     with gzip.GzipFile(fileobj=BytesIO(data)) as packed:
         while len(text) <= limit and (piece := packed.read(PIECE_BYTES)):
             text += piece
     return text
+
+
+def _unpacked_at_once(data: bytes, most: int) -> bytes | None:
+    """The text of one gzip member of at most so many bytes; None for all else, errors too, which are for `gzip`."""
+    inflate = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        text = inflate.decompress(data, most)
+    except zlib.error:
+        return None
+    return text if inflate.eof and not inflate.unused_data else None
 
 
 def _pieces(table: Table) -> Iterator[str]:

@@ -13,10 +13,12 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final, Literal, NoReturn
 
 from ophamin.core import strictjson
 from ophamin.core.evidence import PillarEvidence
+from ophamin.core.jsontext import compact_sorted
 from ophamin.core.text import visible
 from ophamin.errors import ClaimError
 from ophamin.measuring.judgement import Circumstances, judge
@@ -167,11 +169,15 @@ def recorded_plan(record: EmpiricalProofRecord) -> Plan | None:
         ClaimError: what is there is no plan of this version.
     """
     text = _config_text(record)
-    if text is None:
-        return None
+    return None if text is None else _plan_of(text)
+
+
+@lru_cache(maxsize=64)  # the records of one claim have one plan, and stand side by side
+def _plan_of(text: str) -> Plan:
     try:
         plan = Plan.from_config(strictjson.loads(text.encode("utf-8", "surrogatepass"), what="the plan of the record"))
-        if plan.config_text == text:
+        # What makes the same text as was read strictly is canonical; else its own way says what is wrong with it.
+        if compact_sorted(dict(plan.config)) == text or plan.config_text == text:
             return plan
     except ClaimError:
         raise
@@ -218,14 +224,14 @@ def _redecide(record: EmpiricalProofRecord, table: Table | None, digest: str) ->
     for name, stated in _stated_numbers(record, row):
         if not _is_close(stated, found.numbers[name]):
             _contradict(f"{name} is {stated!r} in the record, and {found.numbers[name]!r} by the observations")
-    return _compare_outcomes(plan, record, row, found)
+    return _compare_outcomes(record, row, found)
 
 
-def _compare_outcomes(plan: Plan, record: EmpiricalProofRecord, row: PillarEvidence, found: _Found) -> Redecision:
+def _compare_outcomes(record: EmpiricalProofRecord, row: PillarEvidence, found: _Found) -> Redecision:
     stated, told = record.verdict.outcome, row.detail.get("inconclusive")
     if not isinstance(told, list) or bool(told) is not (stated == "INCONCLUSIVE"):
         _contradict(f"the record says {stated} and gives the reasons {told!r} against a verdict")
-    again = Verdict.decide(found.numbers["estimate"], plan.threshold(), inconclusive=bool(found.reasons)).outcome
+    again = Verdict.decide(found.numbers["estimate"], record.claim.threshold, inconclusive=bool(found.reasons)).outcome
     if stated == again:
         return Redecision(Redecided.SAME, f"{stated} again, from {row.detail['n_units']} units")
     if stated != "INCONCLUSIVE":
