@@ -556,3 +556,38 @@ def test_what_openssl_signs_verifies_here(signer, tmp_path):
     sig = base64.b64encode((tmp_path / "sig").read_bytes()).decode()
     envelope = parse_envelope(with_fields(signatures=[{"sig": sig}]))
     assert verify(envelope, [signer.public]) == {signer.public.key_id}
+
+
+@given(
+    st.binary(max_size=9), st.integers(0, 12), st.sampled_from(["", "A", "B", "/", "-", "_", "=", "==", "\n", " ", "é"])
+)
+@settings(max_examples=300, deadline=None)
+def test_base64_is_taken_in_its_one_spelling_alone(payload, at, put):
+    text = base64.b64encode(payload).decode()
+    text = text[:at] + put + text[at + 1 :] if put else text
+    standard = text if "+" in text or "/" in text else text.replace("-", "+").replace("_", "/")
+    try:
+        decoded = base64.b64decode(standard)
+    except ValueError:
+        decoded = None
+    is_canonical = decoded is not None and base64.b64encode(decoded).decode() == standard
+    document = {"payload": text, "payloadType": IN_TOTO_TYPE, "signatures": [{"sig": "AAAA"}]}
+    data = json.dumps(document, ensure_ascii=False).encode()
+    if is_canonical:
+        assert parse_envelope(data).payload == decoded
+    else:
+        with pytest.raises(MalformedEnvelopeError):
+            parse_envelope(data)
+
+
+@pytest.mark.parametrize("before", [b'"payload":"a\\"', b'"payload":"\\u0061","payload":"\\', b'"payload" : "'])
+def test_a_member_that_only_looks_like_the_payload_hides_nothing(before):
+    data = (
+        b"{"
+        + before
+        + b'","payload":"e30=","payloadType":"'
+        + IN_TOTO_TYPE.encode()
+        + b'","signatures":[{"sig":"AA=="}]}'
+    )
+    with pytest.raises(MalformedEnvelopeError):
+        parse_envelope(data)

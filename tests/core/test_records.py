@@ -5,12 +5,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import math
 import re
 from datetime import UTC, datetime
+from enum import IntEnum, StrEnum
 from typing import ClassVar
+from uuid import UUID
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from ophamin.core import records
 from ophamin.core.canonical import NotCanonicalError
 from ophamin.core.records import (
     JsonMap,
@@ -184,3 +190,64 @@ def test_a_value_put_in_later_without_a_form_is_named_by_path(value):
 def test_the_time_now_is_utc_with_microseconds_and_offset():
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00", utc_now())
     assert abs((datetime.now(UTC) - datetime.fromisoformat(utc_now())).total_seconds()) < 60
+
+
+PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()) | st.sampled_from([2**53, -0.0]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner)
+        | st.dictionaries(st.text(st.characters(), max_size=3) | st.integers(), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+class Word(StrEnum):
+    YES = "yes"
+
+
+class Count(IntEnum):
+    ONE = 1
+
+
+def free(value):
+    """What becomes of a value in a free map: its text, or why it is refused."""
+    try:
+        return record_text(outer(free={"x": value}).free)
+    except (RecordFieldError, NotCanonicalError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def by_the_standard_library(value):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(records, "_orjson", lambda: None)
+        return free(value)
+
+
+@settings(max_examples=300, deadline=None)
+@given(PLAIN)
+def test_a_free_map_is_the_same_with_orjson_and_without(value):
+    assert free(value) == by_the_standard_library(value)
+
+
+def nested(levels):
+    value = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(-0.0, 5e-324, 1e22, 1e16, 1e308, math.nan, -math.inf),
+        *(2**53, 2**53 + 1, -(2**53) - 1, 2**64, 2**63, -(2**64), True),
+        *("\ud800", "\x00\x7f\u2028", "é" * 40_000, "a" * 2**16, "a" * (2**16 + 1)),
+        *((1, 2), {1: 2}, {None: 1}, {1, 2}, b"a", nested(54), nested(55), nested(56), nested(300)),
+        *(Word.YES, Count.ONE, {Word.YES: 1}, datetime(2026, 1, 1, tzinfo=UTC), UUID(int=1), Inner(0.5), [math.nan]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_value_that_json_writers_differ_on_is_the_same_with_orjson_and_without(value):
+    assert free(value) == by_the_standard_library(value)

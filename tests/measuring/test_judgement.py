@@ -2,6 +2,7 @@
 """From rows to a decision: what counts, what is left out, and why no verdict may be given."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -509,3 +510,25 @@ def test_anyone_with_the_configuration_and_the_file_gets_the_same_decision(value
     table = cycles(values, unit=[number // 2 for number in range(len(values))])
     again = judge(Plan.from_config(dict(plan.config)), unpack(pack(table)[0])[0])
     assert again == judge(plan, table)
+
+
+@given(
+    st.lists(st.sampled_from([True, True, False, None, BAD]), max_size=70),
+    st.sampled_from([{}, {"budget": 60}, {"error_budget": 9}, {"unit": "unit"}]),
+)
+@settings(max_examples=80, deadline=None)
+def test_without_the_diagnosis_everything_else_is_the_same(values, how):
+    plan, table = plan_of(OFTEN, **how), cycles(values, unit=[number // 2 for number in range(len(values))])
+
+    def said(**more):
+        try:
+            return replace(judge(plan, table, **more), lag=None)
+        except MetricMissingError as error:
+            return str(error)
+
+    assert said() == said(diagnose=False)
+
+
+def test_a_dependence_is_a_reason_without_the_diagnosis_too():
+    table = cycles([True] * 40 + [False] * 40)
+    assert "dependent units" in judge(plan_of(OFTEN), table, diagnose=False).inconclusive[0]

@@ -214,3 +214,54 @@ def test_no_bytes_raise_anything_else(data):
     for hostile in (data, zipped(data), zipped(b"[" + data + b"]")):
         with pytest.raises(ObservationsError):
             unpack(hostile)
+
+
+def gzip_alone(data, monkeypatch):
+    """The text by the way that takes every gzip file."""
+    with monkeypatch.context() as patch:
+        patch.setattr(observations, "_unpacked_at_once", lambda data, most: None)
+        return outcome(data)
+
+
+def outcome(data):
+    try:
+        table, digest = unpack(data, limit=2**19)
+    except ObservationsError as error:
+        return str(error)
+    return table.n_rows, digest
+
+
+MEMBER = pack(Table(2, {"x": [1, None]}, {}, [math.nan] * 2, [-1] * 2, [""] * 2))[0]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        MEMBER,
+        MEMBER + gzip.compress(b""),
+        gzip.compress(gzip.decompress(MEMBER)[:9]) + gzip.compress(gzip.decompress(MEMBER)[9:]),
+        MEMBER + b"\0\0",
+        MEMBER + b"x",
+        MEMBER[:-1],
+        MEMBER[:-8] + bytes(8),
+        MEMBER[:3] + b"\x02" + MEMBER[4:],
+        zlib.compress(gzip.decompress(MEMBER)),
+        b"",
+        gzip.compress(b" " * (2**18 + 1)),
+        gzip.compress(b" " * 2**20),
+    ],
+    ids=[
+        "one member", "an empty one behind", "two halves", "zeros behind", "a letter behind", "cut", "wrong sum",
+        "a flag", "no gzip", "nothing", "one more than a piece", "beyond the limit",
+    ],
+)  # fmt: skip
+def test_small_files_are_unpacked_at_once_to_the_same(data, monkeypatch):
+    assert outcome(data) == gzip_alone(data, monkeypatch)
+
+
+@given(st.integers(0, len(MEMBER) - 1), st.integers(0, 255))
+@settings(max_examples=200, deadline=None)
+def test_a_changed_byte_is_found_or_harmless_on_either_way(at, byte):
+    data = MEMBER[:at] + bytes([byte]) + MEMBER[at + 1 :]
+    with pytest.MonkeyPatch.context() as patch:
+        assert outcome(data) == gzip_alone(data, patch)

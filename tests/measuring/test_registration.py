@@ -596,3 +596,9 @@ def test_what_changed_and_what_decides_are_the_same_table():
     one, other = claim_of(), claim_of(rate("wrong") <= 0.2)
     assert [change.field for change in changes_between(one, other)] == ["threshold", "h0", "h1"]
     assert changes_between(one, one) == ()
+
+
+def test_a_lock_compared_with_itself_is_like_one_compared_with_its_copy():
+    whole = locked(collected(rate("wrong") <= 0.1))
+    copy = Lock(whole.claims, whole.amendments, whole.tombstones)
+    assert compare_locks(whole, whole) == compare_locks(whole, copy) == Diff(count=len(whole.claims))

@@ -653,3 +653,15 @@ def test_base64_of_the_other_alphabet_is_read(folder):
 
     bend(path, change)
     assert check(folder).code is Code.OK
+
+
+@pytest.mark.parametrize("name", [["a"], None, 1, {"a": 1}])
+def test_a_plan_with_anything_for_a_name_is_exploratory(tmp_path, name):
+    def change(data):
+        entity = data["provenance"]["entity"]["ophamin:scenario"]
+        plan = json.loads(entity["ophamin:config"]) | {"name": name}
+        entity["ophamin:config"] = json.dumps(plan, sort_keys=True, separators=(",", ":"))
+        data["preregistration"]["config_hash"] = hashlib.sha256(entity["ophamin:config"].encode()).hexdigest()
+
+    answer = check(write(tmp_path / "a", ONE, record=edited(ONE.record, change)), lock=lock_of(ONE))
+    assert (answer.code, failed(answer)) == (Code.UNREGISTERED, 8)

@@ -15,7 +15,7 @@ import math
 import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache, wraps
+from functools import cache, lru_cache, wraps
 from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Final, Self, TypeVar, cast, dataclass_transform, overload
 
@@ -140,6 +140,8 @@ def _json_map(value: Any) -> dict[str, Any]:
     if not value:
         return {}
     plain = dict(value)
+    if (quick := _quick_copy(plain)) is not None:
+        return quick
     try:
         text = _ENCODER.encode(plain)
         copy: dict[str, Any] = _DECODER.decode(text)
@@ -154,6 +156,29 @@ def _json_map(value: Any) -> dict[str, Any]:
     if len(text) > MAX_STRING:
         _check_lengths(copy)
     return copy
+
+
+def _quick_copy(plain: dict[str, Any]) -> dict[str, Any] | None:
+    """A copy by orjson, for what passes every check of `_json_map`; None without orjson, and where there is doubt."""
+    if (orjson := _orjson()) is None:
+        return None
+    try:
+        text = orjson.dumps(plain, None, orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS)
+    except TypeError:
+        return None
+    if len(text) > MAX_STRING or text.count(b"{") + text.count(b"[") > MAX_DEPTH - _LEVELS_AROUND:
+        return None
+    copy: dict[str, Any] = orjson.loads(text)
+    return copy if copy == plain else None
+
+
+@cache
+def _orjson() -> Any:
+    try:
+        import orjson
+    except ImportError:
+        return None
+    return orjson
 
 
 def _wrapped(value: Any, levels: int) -> Any:

@@ -73,9 +73,7 @@ class Judgement:
     lag: LagOne | None = None
 
 
-def judge(
-    plan: Plan, table: Table, circumstances: Circumstances | None = None, *, diagnose: bool = True
-) -> Judgement:
+def judge(plan: Plan, table: Table, circumstances: Circumstances | None = None, *, diagnose: bool = True) -> Judgement:
     """Read a table as evidence on one claim.
 
     Args:

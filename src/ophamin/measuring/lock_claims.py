@@ -75,7 +75,7 @@ class LockedClaim:
         try:
             terms = terms_of(plan.config) | {"corpus_digest": corpus_digest}
         except ValueError as error:
-            name = visible(plan.metadata.name)
+            name = visible(str(plan.metadata.name))  # of a plan out of a record it may be anything
             raise LockError("wrong_value", f"{name}: a part of the plan cannot be locked: {error}") from error
         return cls(terms, (substrate,) if substrate else (), plan.source_digest, plan.digest)
 

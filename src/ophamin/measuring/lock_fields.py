@@ -135,7 +135,7 @@ def terms_of(config: Mapping[str, Any]) -> dict[str, Any]:
         value: Any = config
         for key in part.path:
             value = value[key]
-        if part.path and value is not None:
+        if part.path and (value is not None or part.absent is REQUIRED):
             terms[name] = _in_form(part, value)
     return terms
 

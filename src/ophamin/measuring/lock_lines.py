@@ -46,12 +46,19 @@ def plain_tables(text: str) -> dict[str, Any] | None:
     """
     document: dict[str, Any] = {}
     headed: dict[str, list[dict[str, Any]]] = {}
+    read: dict[str, tuple[str, Any]] = {}  # claims have most of their lines in common
     table, name = document, ""
     lines = iter(text.split("\n"))
     try:
         for line in lines:
-            if (found := _ASSIGNMENT.fullmatch(line)) is not None:
-                _put(table, found["key"], list(_items(lines)) if found["list"] else _value_of(found))
+            if (known := read.get(line)) is not None:
+                _put(table, *known)
+            elif (found := _ASSIGNMENT.fullmatch(line)) is not None:
+                if found["list"]:
+                    _put(table, found["key"], list(_items(lines)))
+                else:
+                    read[line] = found["key"], _value_of(found)
+                    _put(table, *read[line])
             elif (header := _HEADER.fullmatch(line)) is not None:
                 if header[1] and header[1] not in headed:
                     headed[header[1]] = []

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from qmpt import __version__
-from qmpt.cli import compare, features, ingest, reflexivity, report, score, self_operator, simulate, validate
+from qmpt.cli import compare, features, history, ingest, reflexivity, report, score, self_operator, simulate, validate
 from qmpt.cli.output import CLOSED_PIPE, EXIT_UNUSABLE, INTERRUPTED, fail, say
 from qmpt.errors import QmptError
 
@@ -57,6 +57,7 @@ app.command("reflexivity")(reflexivity.reflexivity)
 app.command("self")(self_operator.self_operator)
 app.command("simulate")(simulate.simulate)
 app.command("compare")(compare.compare)
+app.command("history")(history.history)
 app.command("report")(report.report)
 app.command("validate")(validate.validate)
 

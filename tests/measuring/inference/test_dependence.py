@@ -9,6 +9,8 @@ import random
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import special
 
 from ophamin.errors import ObservationError
@@ -132,3 +134,29 @@ def test_a_change_of_unit_changes_nothing():
 def test_what_is_no_finite_number_is_refused():
     with pytest.raises(ObservationError, match="observation 1 is nan"):
         lag1([0.0, math.nan, 1.0])
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.integers(45, 130),
+    st.sampled_from([[0, 1], [0, 0, 0, 1], [0, 1, 2], [0.0, 0.5, 1.5, 2.5]]),
+    st.floats(0.0, 1.0),
+)
+def test_the_short_way_answers_like_the_whole_test(seed, n, values, stickiness):
+    rng = random.Random(seed)
+    stream = [rng.choice(values)]
+    while len(stream) < n:
+        stream.append(stream[-1] if rng.random() < stickiness else rng.choice(values))
+    assert clearly_dependent(stream) is lag1(stream).is_clear
+
+
+def test_the_short_way_answers_like_the_whole_test_for_every_number_of_runs():
+    answers = set()
+    for changes in range(60):
+        stream = [0] * 60
+        for place in range(60):
+            stream[place] = min(place, changes) % 2
+        assert clearly_dependent(stream) is lag1(stream).is_clear
+        answers.add(lag1(stream).is_clear)
+    assert answers == {False, True}

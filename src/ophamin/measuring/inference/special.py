@@ -169,7 +169,7 @@ def _sum_terms(first: int, last: int, n: int, p: float) -> float:
 
 @lru_cache(maxsize=1024)
 def _tails(a: float, b: float, x: float, y: float) -> tuple[float, float]:
-    """I_x(a, b) and its complement, with y = 1 - x given apart so that neither loses digits; kept, as the bounds are."""
+    """I_x(a, b) and its complement, with y = 1 - x given apart so that neither loses digits; kept like bounds."""
     if x <= 0.0:
         return 0.0, 1.0
     if y <= 0.0:

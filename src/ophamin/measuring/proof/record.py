@@ -217,7 +217,7 @@ class EmpiricalProofRecord(Sealed):
         if "attestation" in top and not top["attestation"]:
             raise RecordFieldError("attestation", "empty; an unattested record leaves the field out")
         made = cls._from_sections(top)
-        parts = _canonical_parts(made._wire_body(), TextMap(made.reproduction.environment))  # noqa: SLF001 - its own
+        parts = _canonical_parts(made._wire_body(), TextMap(made.reproduction.environment))
         own = hashlib.sha256(_joined(parts)).hexdigest()
         if top["proof_id"] != own:
             problem = f"{str(top['proof_id'])[:64]!r} is stored, but the content has the id {own}; it was changed"

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When the mean of a series shifted: exact segmentation by PELT, for changes of the mean.
+
+The cost of a segment is its sum of squares around its own mean, in units of the noise variance; each change costs a
+penalty. Pruned exact linear time (Killick, Fearnhead and Eckley, JASA 107, 2012) finds the cheapest segmentation. The
+noise is taken to be independent and of one variance: a series whose values hang together shows changes that are none,
+unless the penalty is raised.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qmpt.errors import ConfigError, DataError, InsufficientEvidence
+
+__all__ = ["ChangePoints", "change_points", "noise_scale"]
+
+Array = NDArray[np.float64]
+
+LARGEST_VALUE: Final = 1e100
+"""Largest absolute value; squares of larger ones would overflow."""
+_NORMAL_MAD: Final = 1.482602218505602
+_FEWEST: Final = 4
+_PENALTY_PER_LOG: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePoints:
+    """A segmentation of a series.
+
+    Attributes:
+        first: index of the first value of each segment but the first one; empty where nothing changed.
+        means: mean of each segment, one more than changes.
+        noise: standard deviation of the noise that was assumed.
+        penalty: of a change, in units of the noise variance.
+    """
+
+    first: tuple[int, ...]
+    means: tuple[float, ...]
+    noise: float
+    penalty: float
+
+    def at(self, times: Sequence[Any]) -> list[Any]:
+        """The time of the last value before each change, where ``times`` are those of the series."""
+        return [times[index - 1] for index in self.first]
+
+
+def change_points(
+    values: Any, *, penalty: float | None = None, noise: float | None = None, shortest: int = 2
+) -> ChangePoints:
+    """Find the shifts of the mean of a series.
+
+    Args:
+        values: finite, shape (n,), n at least 4 and at least twice ``shortest``.
+        penalty: of a change, in units of the noise variance, above 0; None for 3 log(n), which keeps false alarms on
+            independent normal noise rare (open choice; 2 log(n) is the Bayesian information criterion for one known
+            parameter per change, and finds more).
+        noise: standard deviation of the noise, above 0; None for `noise_scale`.
+        shortest: values in the shortest segment, at least 1.
+
+    Raises:
+        InsufficientEvidence: too few values, or a series without noise to compare a shift with.
+        DataError: a value that is not finite, or another shape.
+        ConfigError: an argument out of its range.
+
+    Example:
+        >>> found = change_points([0.1, -0.1, 0.2, 0.0, 5.1, 4.9, 5.0, 5.2])
+        >>> found.first, [round(mean, 2) for mean in found.means]
+        ((4,), [0.05, 5.05])
+    """
+    series = np.asarray(values, dtype=np.float64)
+    if series.ndim != 1 or not (np.abs(series) <= LARGEST_VALUE).all():
+        raise DataError(
+            f"the series has the shape {series.shape}, or holds values that are not finite or beyond {LARGEST_VALUE}; "
+            "give one row, and fill, cut or rescale it"
+        )
+    n = len(series)
+    if shortest < 1 or (penalty is not None and not penalty > 0.0) or (noise is not None and not noise > 0.0):
+        raise ConfigError(
+            f"penalty, noise and shortest are {penalty}, {noise} and {shortest}; give numbers above 0, and a whole one"
+        )
+    if n < max(_FEWEST, 2 * shortest):
+        raise InsufficientEvidence(f"{n} values; {max(_FEWEST, 2 * shortest)} are the fewest for a change")
+    sigma = noise_scale(series) if noise is None else noise
+    price = _PENALTY_PER_LOG * math.log(n) if penalty is None else penalty
+    first = _pelt((series - series.mean()) / sigma, price, shortest)
+    bounds = [0, *first, n]
+    means = tuple(float(series[a:b].mean()) for a, b in pairwise(bounds))
+    return ChangePoints(tuple(first), means, sigma, price)
+
+
+def noise_scale(values: Any) -> float:
+    """The standard deviation of independent noise, from the differences of neighbours, which shifts hardly touch.
+
+    It is 1.4826 times the median absolute difference over the square root of 2.
+
+    Args:
+        values: shape (n,), n at least 2.
+
+    Raises:
+        InsufficientEvidence: more than half of the neighbours are equal.
+
+    Example:
+        >>> round(noise_scale([0.0, 1.0, 0.0, 1.0, 9.0, 10.0]), 3)
+        1.048
+    """
+    away = np.abs(np.diff(np.asarray(values, dtype=np.float64)))
+    scale = _NORMAL_MAD * float(np.median(away)) / math.sqrt(2.0) if len(away) else 0.0
+    if scale <= 0.0:
+        raise InsufficientEvidence("most neighbours in the series are equal; give noise=, its standard deviation")
+    return scale
+
+
+def _pelt(series: Array, penalty: float, shortest: int) -> list[int]:
+    """Starts of the segments but the first, by dynamic programming with pruning.
+
+    A start that is beaten at some end stays beaten from one shortest segment later on, and is dropped then.
+    """
+    n = len(series)
+    sums, squares = np.r_[0.0, np.cumsum(series)], np.r_[0.0, np.cumsum(series**2)]
+    best, before = np.full(n + 1, math.inf), np.zeros(n + 1, dtype=np.intp)
+    best[0] = -penalty
+    starts, last_use = np.array([0]), np.full(n + 1, n + 1)
+    for end in range(shortest, n + 1):
+        starts = starts[last_use[starts] >= end]
+        tried = starts[starts <= end - shortest]
+        costs = squares[end] - squares[tried] - (sums[end] - sums[tried]) ** 2 / (end - tried)
+        totals = best[tried] + costs
+        chosen = int(np.argmin(totals))
+        best[end], before[end] = totals[chosen] + penalty, tried[chosen]
+        beaten = tried[totals > best[end]]
+        last_use[beaten] = np.minimum(last_use[beaten], end + shortest - 1)
+        starts = np.append(starts, end)
+    first, end = [], n
+    while before[end] > 0:
+        end = int(before[end])
+        first.append(end)
+    return first[::-1]

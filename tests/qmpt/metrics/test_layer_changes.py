@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.datasets import nile
+
+from qmpt.errors import ConfigError, DataError, InsufficientEvidence
+from qmpt.metrics.layer_changes import change_points, noise_scale
+
+
+# Cobb, Biometrika 65, 1978: the annual flow of the Nile at Aswan fell after 1898, when the dam was begun.
+def test_the_flow_of_the_nile_shifts_after_1898():
+    flow = nile.load_pandas().data
+    found = change_points(flow["volume"])
+    years = [int(year) for year in flow["year"]]
+    assert len(found.first) == 1
+    assert abs(found.at(years)[0] - 1898) <= 2
+    assert found.means == pytest.approx((1098, 850), abs=1)
+
+
+def cheapest(series, penalty, shortest):
+    """Cost of the best segmentation, by trying every last segment."""
+
+    def cost(a, b):
+        return float(((series[a:b] - series[a:b].mean()) ** 2).sum())
+
+    best = {0: -penalty}
+    for end in range(shortest, len(series) + 1):
+        best[end] = min(best[start] + cost(start, end) + penalty for start in best if start <= end - shortest)
+    return best[len(series)]
+
+
+@given(st.lists(st.integers(-6, 6), min_size=8, max_size=40), st.floats(0.5, 30.0), st.integers(1, 4))
+def test_the_segmentation_is_the_cheapest_there_is(values, penalty, shortest):
+    series = np.array(values, dtype=float)
+    found = change_points(series, penalty=penalty, noise=1.0, shortest=shortest)
+    bounds = [0, *found.first, len(series)]
+    segments = [series[a:b] for a, b in pairwise(bounds)]
+    cost = sum(float(((part - part.mean()) ** 2).sum()) for part in segments) + penalty * len(found.first)
+    assert min(len(part) for part in segments) >= shortest
+    assert cost == pytest.approx(cheapest(series, penalty, shortest), abs=1e-6)
+
+
+def test_independent_noise_seldom_shows_a_change():
+    draw = np.random.default_rng(0)
+    false = sum(bool(change_points(draw.normal(size=200)).first) for _ in range(200))
+    assert false <= 10
+
+
+def test_shifts_of_three_deviations_are_found_where_they_are():
+    draw = np.random.default_rng(1)
+    for _ in range(20):
+        series = draw.normal(size=150) + np.repeat([0.0, 3.0, -1.0], 50)
+        found = change_points(series).first
+        assert len(found) == 2
+        assert abs(found[0] - 50) <= 3
+        assert abs(found[1] - 100) <= 3
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e3))
+def test_changes_do_not_depend_on_the_unit(shift, scale):
+    series = np.random.default_rng(2).normal(size=60) + np.repeat([0.0, 5.0], 30)
+    assert change_points(series * scale + shift).first == change_points(series).first == (30,)
+
+
+def test_the_noise_is_read_through_shifts():
+    series = np.random.default_rng(3).normal(scale=2.0, size=4000) + np.repeat([0.0, 50.0, -30.0, 9.0], 1000)
+    assert noise_scale(series) == pytest.approx(2.0, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "said"),
+    [
+        ([1.0, 2.0, 3.0], InsufficientEvidence, "3 values; 4"),
+        ([], InsufficientEvidence, "0 values"),
+        ([1.0] * 20, InsufficientEvidence, "most neighbours"),
+        ([1.0, math.nan, 2.0, 3.0], DataError, "not finite"),
+        ([1.0, 1e300, 2.0, 3.0], DataError, "rescale"),
+        ([[1.0, 2.0], [3.0, 4.0]], DataError, r"shape \(2, 2\)"),
+    ],
+)
+def test_series_that_cannot_be_segmented_are_refused(values, error, said):
+    with pytest.raises(error, match=said):
+        change_points(values)
+
+
+@pytest.mark.parametrize("wrong", [{"penalty": 0.0}, {"noise": -1.0}, {"shortest": 0}, {"penalty": math.nan}])
+def test_arguments_out_of_range_are_refused(wrong):
+    with pytest.raises(ConfigError, match="above 0"):
+        change_points([0.0, 1.0, 0.0, 2.0], **wrong)
