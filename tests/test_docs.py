@@ -211,10 +211,29 @@ pytest --ophamin --ophamin-register --ophamin-reason x {QUIET}
 pytest --ophamin {QUIET}
 ophamin seal proofs/latest --key-file SEAL
 """
+SEED = f"pytest --ophamin --ophamin-seed=5 {QUIET} && ophamin seal proofs/latest --key-file SEAL"
+REVOKED = f"""
+set -e
+{GIT} switch -q main
+echo '# revoked' >> ophamin-trust.toml
+{GIT} commit -qam policy
+{GIT} switch -q change
+"""
+LOCK_FIRST = f"""
+set -e
+sed -i 's/<= 0.5/<= 0.4/' test_shop.py
+pytest --ophamin --ophamin-register --ophamin-reason "we promise more" {QUIET}
+{GIT} checkout -q test_shop.py
+{GIT} commit -qam "promise more"
+pytest --ophamin {QUIET}
+ophamin seal proofs/latest --key-file SEAL
+"""
 ATTACKS = {
     "a record is removed": ("rm -r proofs/latest/scientific", 3),
     "a record is edited": ("sed -i s/VALIDATED/VALID/ proofs/latest/*/*/*/proof.json", 4),
     "the bar is moved": (MOVE, 3),
+    "the seed is chosen": (SEED, 3),
+    "the rules were changed since": (REVOKED, 3),
     "another commit is measured": (f"echo more >> README && {GIT} commit -qam more", 4),
 }
 
@@ -226,6 +245,14 @@ def test_the_gate_fails_where(change, shop, attack):
     assert done.returncode == 0, (done.stdout, done.stderr)
     done = run("ophamin gate proofs/latest", change)
     assert done.returncode == code, (done.stdout, done.stderr)
+
+
+def test_a_bar_is_moved_by_merging_the_lock_first(change, shop):
+    done = run(LOCK_FIRST.replace("SEAL", str(shop.parent / "seal.pem")), change)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    done = run("ophamin gate proofs/latest", change)
+    assert done.returncode == 0, (done.stdout, done.stderr)
+    assert "EDITED" in done.stdout
 
 
 def test_a_claim_that_is_run_again_is_the_same_to_the_last_bit(change):

@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Audits in a session: the fixture, one item for each tool, and the record beside the proofs."""
 
+import hashlib
 import json
 
 import pytest
 from _pytest.config import ExitCode
 
 from ophamin.auditing.audit_record import AuditRecord
+from ophamin.auditing.baseline_text import BASELINE_NAME, save
+from ophamin.auditing.baseline_update import make_baseline
 from ophamin.core.dsse import parse_envelope, verify
 from ophamin.core.keyfiles import save_private_key
 from ophamin.core.keys import generate_key
+from ophamin.plugin.docket import ONLY_INCONCLUSIVE
 from ophamin.trust.chain import read_head
 from ophamin.trust.statements import AUDIT, read_statement
 
@@ -141,7 +145,7 @@ def test_with_two_workers_there_is_one_record_of_all_tools(audited):
 def test_a_path_with_nothing_is_said_before_anything_runs(audited):
     result = audited().run("--ophamin-audit=nowhere")
     assert result.ret == ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--ophamin-audit=nowhere: nothing is there*"])
+    result.stderr.fnmatch_lines(["*--ophamin-audit: nothing is at *nowhere; give a file or a folder*"])
 
 
 def test_without_the_flag_it_says_what_is_missing(audited):
@@ -218,3 +222,49 @@ def test_the_real_tools_look_at_real_files(project):
     result.assert_outcomes(failed=2, deselected=2)
     (record,) = audits(project)
     assert {one.rule_id for result in record.pillars for one in result.findings} >= {"S602", "B602"}
+
+
+def test_what_the_baseline_holds_does_not_fail_again(audited):
+    project = audited("high")
+    project.run("--ophamin-audit=src").assert_outcomes(failed=3, skipped=1)
+    (record,) = audits(project)
+    save(
+        project.path / BASELINE_NAME,
+        make_baseline([one for one in record.pillars if one.may_pass], root=project.path / "src"),
+    )
+    result = project.run("--ophamin-audit=src")
+    result.assert_outcomes(passed=3, skipped=1)
+    result.stdout.fnmatch_lines(["PASSED        ruff: nothing new, 1 known"])
+
+
+def test_the_project_names_the_tools_that_it_wants(audited):
+    project = audited()
+    project.write("[pytest]\nophamin_audit = src\nophamin_audit_tools = ruff mypy\n", "pytest.ini")
+    project.run().assert_outcomes(passed=2)
+
+
+def test_an_undecided_tool_that_blocks_has_its_own_exit_code(audited):
+    result = audited().run("--ophamin-audit=src", "--ophamin-inconclusive=fail")
+    assert result.ret == ONLY_INCONCLUSIVE
+
+
+def test_where_nothing_gates_findings_are_told_and_block_nothing(audited):
+    result = audited("high").run("--ophamin-audit=src", "--ophamin-gate=none")
+    result.assert_outcomes(passed=3, skipped=1)
+    result.stdout.fnmatch_lines(["FAILED        ruff: 1 finding of severity high or worse"])
+
+
+def test_a_session_that_stops_early_records_every_tool_that_ran(audited):
+    project = audited("high")
+    project.run("--ophamin-audit=src", "-x").assert_outcomes(failed=1)
+    (record,) = audits(project)
+    assert len(record.pillars) == 4
+
+
+def test_the_head_binds_what_a_worker_audited_before_it_died(audited):
+    project = audited()
+    project.write(SCENARIO.format(tools=("ruff",)) + "\n\ndef test_dies():\n    import os\n\n    os._exit(3)\n")
+    project.run("-n", "1", "-pno:anyio", "-pno:asyncio")
+    head = read_head((project.path / "proofs/latest/head.json").read_bytes())
+    files = [*project.proofs(), *(project.path / "proofs/latest/audit").glob("*/audit.json")]
+    assert head.binds(hashlib.sha256(path.read_bytes()).hexdigest() for path in files)

@@ -69,11 +69,50 @@ def test_a_second_session_goes_on_with_the_chain(project):
 
 
 def test_sessions_at_one_commit_are_counted(committed):
-    for _ in range(2):
-        committed.run()
+    committed.run()
+    committed.run("--ophamin-fresh")
     head = head_of(committed)
     assert head.commit == git_facts(committed.path).commit
     assert head.attempt == 2
+
+
+def test_a_session_that_gives_stored_verdicts_again_is_no_attempt(committed):
+    committed.run()
+    committed.run().stdout.fnmatch_lines(["*(stored *"])
+    assert head_of(committed).attempt == 1
+
+
+def test_a_record_that_was_written_before_an_interrupt_is_bound(project):
+    project.claims(good=1)
+    project.write(
+        """
+        import os
+        import signal
+
+
+        @scenario("few are wrong", rate("wrong") <= 0.5)
+        def test_stopped(trial):
+            \'\'\'Is it right?\'\'\'
+            os.kill(os.getpid(), signal.SIGINT)
+        """,
+        "test_stop.py",
+    )
+    project.run_apart()
+    assert head_of(project).binds(digests_of(project))
+
+
+def test_no_test_can_read_the_key_from_the_environment(project, monkeypatch):
+    monkeypatch.setenv("OPHAMIN_SIGNING_KEY", generate_key().to_pem().decode())
+    project.write(
+        """
+        import os
+
+
+        def test_it():
+            assert "OPHAMIN_SIGNING_KEY" not in os.environ
+        """
+    )
+    project.run().assert_outcomes(passed=1)
 
 
 def test_the_count_of_the_ci_service_counts_where_it_is_higher(project, monkeypatch):

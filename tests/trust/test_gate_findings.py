@@ -9,6 +9,8 @@ from ophamin.auditing.audit_record import AuditRecord
 from ophamin.auditing.base import AuditPillar, Coverage, Finding
 from ophamin.auditing.baseline_text import baseline_bytes
 from ophamin.auditing.baseline_update import make_baseline
+from ophamin.auditing.listing import list_files
+from ophamin.auditing.runner import tree_digest
 from ophamin.cli.gate_findings import check_findings
 from ophamin.trust.gate_checks import CHECKS
 
@@ -36,6 +38,7 @@ def gated(project, bench, monkeypatch):
 
     def decide(audit, **more):
         project.run(bench.ONE, bench.TWO)
+        audit.target_content_hash = tree_digest(list_files(project.path))
         place = project.proofs / "audit" / audit.audit_id[:12]
         place.mkdir(parents=True)
         audit.to_json(place / "audit.json")
@@ -93,3 +96,19 @@ def test_what_is_no_audit_is_undecided(gated, project):
     Path(project.proofs / "audit" / audit.audit_id[:12] / "audit.json").write_text("{}", encoding="ascii")
     decision = project.gate(checks=(check_findings,))
     assert (states(decision), decision.exit_code) == (["UNREADABLE"], 3)
+
+
+def test_an_audit_of_another_content_says_nothing_of_this_commit(gated, project):
+    gated(record())
+    project.put("shop.py", "import os\n")
+    assert states(project.gate(checks=(check_findings,))) == ["UNREADABLE"]
+
+
+def test_where_a_baseline_is_given_an_audit_is_expected(project, bench):
+    project("switch", "-q", "main")
+    project.put("ophamin-audit.baseline", baseline_bytes(make_baseline(record(), root=project.path)).decode())
+    project.commit()
+    project("switch", "-q", "change")
+    project("merge", "-q", "main")
+    decision = project.gate(checks=(check_findings,), baseline="ophamin-audit.baseline")
+    assert (states(decision), decision.exit_code) == (["MISSING"], 3)

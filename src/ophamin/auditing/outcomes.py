@@ -16,7 +16,7 @@ from ophamin.auditing.findings import Finding, FindingSeverity
 from ophamin.auditing.ratchet_report import RatchetReport, ToolRatchet, ToolState, worst_first
 from ophamin.auditing.results import PillarResult
 
-__all__ = ["AuditOutcome", "ToolOutcome", "judge", "judge_result", "worst_outcome"]
+__all__ = ["AuditOutcome", "ToolOutcome", "judge", "judge_ratchet", "judge_result", "worst_outcome"]
 
 
 class AuditOutcome(StrEnum):
@@ -82,7 +82,7 @@ def judge(
     """
     if ratchet is None:
         return tuple(judge_result(result, fail_on) for result in results)
-    return tuple(_against_baseline(one) for one in ratchet.tools)
+    return tuple(judge_ratchet(one) for one in ratchet.tools)
 
 
 def worst_outcome(outcomes: Sequence[ToolOutcome]) -> AuditOutcome:
@@ -91,7 +91,8 @@ def worst_outcome(outcomes: Sequence[ToolOutcome]) -> AuditOutcome:
     return next((outcome for outcome in AuditOutcome if outcome in found), AuditOutcome.UNDECIDED)
 
 
-def _against_baseline(one: ToolRatchet) -> ToolOutcome:
+def judge_ratchet(one: ToolRatchet) -> ToolOutcome:
+    """Judge one tool by what the baseline does not hold."""
     if one.new_count:
         findings = sorted((each.finding for each in (*one.new, *one.expired)), key=worst_first)
         expired = f", {len(one.expired)} of them accepted until a day that is over" if one.expired else ""

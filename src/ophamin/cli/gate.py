@@ -125,7 +125,7 @@ def gate(
         _refuse(str(error), error.exit_code, as_json=as_json)
     except OphaminError as error:
         _refuse(str(error), USABLE, as_json=as_json)
-    except (OSError, KeyboardInterrupt):
+    except KeyboardInterrupt:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, a commit that was not judged must not pass
         _refuse(f"the gate failed: {type(error).__name__}: {error}; report this", BROKEN, as_json=as_json)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ophamin.core.records import RecordFieldError
@@ -42,21 +41,29 @@ def check_findings(given: GateInput) -> Checked:
             rows.append(GateRow("UNREADABLE", name, visible(str(error)), UNDECIDED))
         else:
             rows += [_row(f"{name} {one.tool}", one, undecided) for one in outcomes]
+    if given.baseline is not None and not rows:
+        rows.append(GateRow("MISSING", "audit", "a baseline is given, and no audit is here; run one", UNDECIDED))
     clean = bool(rows) and all(row.exit_code == PASS for row in rows)
     return Checked("findings", tuple(rows), ("OPHAMIN_AUDIT_NO_NEW_HIGH",) if clean else ())
 
 
 def _judged(record: AuditRecord, given: GateInput) -> tuple[ToolOutcome, ...]:
     from ophamin.auditing.baseline_text import parse_baseline
+    from ophamin.auditing.listing import list_files
     from ophamin.auditing.outcomes import judge
     from ophamin.auditing.ratchet import compare_to_baseline
+    from ophamin.auditing.runner import tree_digest
 
-    if given.baseline is None:
-        return judge(record.pillars)
-    here = Path.cwd().resolve()
+    here = given.base.git.top.resolve() / given.base.folder
     root = (here / record.target_path).resolve()
     if not root.is_relative_to(here):
         raise RecordFieldError("target.target_path", f"{record.target_path!r} leads out of the work tree; reject it")
+    if tree_digest(list_files(root)) != record.target_content_hash:
+        raise RecordFieldError(
+            "target.target_content_hash", f"{record.target_path} holds something else than what was audited; audit it"
+        )
+    if given.baseline is None:
+        return judge(record.pillars)
     baseline = parse_baseline(given.baseline)
     return judge(record.pillars, ratchet=compare_to_baseline(record, baseline, today=given.now.date(), root=root))
 

@@ -90,8 +90,11 @@ def verify(
     commit, tree = (facts.commit or None, facts.tree or None) if facts else (None, None)
     now = datetime.now(UTC)
     lock = _lock(lock_file, no_git=no_git)
-    found = (verify_run(folder, policy, commit=commit, tree=tree, now=now) for folder in find_runs(paths))
-    runs = [run for run in found if run is not None]
+    try:
+        found = (verify_run(folder, policy, commit=commit, tree=tree, now=now) for folder in find_runs(paths))
+        runs = [run for run in found if run is not None]
+    except RecursionError:
+        fail("the folders are nested too deep to be searched; name the one that a run left", code=EXIT_BROKEN)
     answers = verify_paths(paths, policy, commit=commit, tree=tree, now=now, lock=lock, secrets=secrets)
     codes: Counter[Code] = Counter(_print(_without_crash(with_runs(answers, runs)), as_json=as_json))
     for run in () if as_json else runs:

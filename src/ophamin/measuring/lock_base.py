@@ -44,12 +44,14 @@ class BaseLock:
         commit: the merge base, or empty where it is not known.
         state: ``read``; ``absent`` (no lock stood there); or what was in the way.
         problem: that state in words, with the way out; empty for ``read``.
+        tip: the newest commit of the protected branch; empty where the lock was not read.
     """
 
     lock: Lock | None
     commit: str
     state: BaseState
     problem: str = ""
+    tip: str = ""
 
 
 class _Obstacle(Exception):  # noqa: N818 - never leaves this module
@@ -83,12 +85,12 @@ def base_lock(root: Path, branch: str | None = None, *, seconds: float = GIT_SEC
         top = _top_of(root)
         git = GitRepository(top, seconds)
         with _git_may_fail():
-            commit = _merge_base(git, branch)
+            commit, tip = _merge_base(git, branch)
             data = _blob_at(git, commit, root.resolve().relative_to(top))
     except _Obstacle as obstacle:
         return obstacle.found
     try:
-        return BaseLock(parse_lock(data, what=f"{LOCK_NAME} at {commit[:12]}"), commit, "read")
+        return BaseLock(parse_lock(data, what=f"{LOCK_NAME} at {commit[:12]}"), commit, "read", tip=tip)
     except LockError as error:
         return BaseLock(None, commit, "unreadable", str(error))
 
@@ -105,7 +107,8 @@ def _top_of(root: Path) -> Path:
     )
 
 
-def _merge_base(git: GitRepository, branch: str | None) -> str:
+def _merge_base(git: GitRepository, branch: str | None) -> tuple[str, str]:
+    """The merge base, and the newest commit of the protected branch."""
     if git.ask("rev-parse", "--is-shallow-repository") == "true":
         raise _Obstacle(
             "shallow", "the clone is shallow, and its history ends too early to tell; run git fetch --unshallow"
@@ -116,7 +119,7 @@ def _merge_base(git: GitRepository, branch: str | None) -> str:
     tip = _tip(git, branch)
     if not (met := _answer(git, "merge-base", "--end-of-options", head, tip)):
         raise _Obstacle("unrelated", f"HEAD and {_said(branch)} have no commit in common; merge or rebase")
-    return _newest_tip(git, tip, met, head)
+    return _newest_tip(git, tip, met, head), tip
 
 
 def _newest_tip(git: GitRepository, tip: str, met: str, head: str) -> str:

@@ -7,8 +7,10 @@ see everything is INCONCLUSIVE, however few findings there are.
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +19,14 @@ from _pytest.outcomes import Failed, Skipped  # pytest.fail.Exception and pytest
 
 from ophamin.auditing.audit_record import AuditRecord
 from ophamin.auditing.base import AuditOptions, recorded_path
+from ophamin.auditing.baseline_text import BASELINE_NAME, read_baseline
 from ophamin.auditing.listing import ListingError, list_files
-from ophamin.auditing.outcomes import AuditOutcome, ToolOutcome, judge_result
+from ophamin.auditing.outcomes import AuditOutcome, ToolOutcome, judge_ratchet, judge_result
+from ophamin.auditing.ratchet import compare_to_baseline
 from ophamin.auditing.results import PillarResult
 from ophamin.auditing.runner import AuditRunner, tree_digest
 from ophamin.core.text import visible
+from ophamin.plugin.options import DEFAULT_TOOLS
 from ophamin.registry import AUDITORS
 
 if TYPE_CHECKING:
@@ -31,7 +36,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_TOOLS", "AuditItem", "Auditing", "Audits"]
 
-DEFAULT_TOOLS = ("ruff", "bandit", "mypy", "pip-audit")
 _WORDS = {AuditOutcome.PASSED: "PASSED", AuditOutcome.FAILED: "FAILED", AuditOutcome.UNDECIDED: "INCONCLUSIVE"}
 _COLOURS = {AuditOutcome.PASSED: "green", AuditOutcome.FAILED: "red", AuditOutcome.UNDECIDED: "yellow"}
 MOST_SHOWN = 20
@@ -82,6 +86,10 @@ class Audits:
         return "; ".join(doubts)
 
 
+class UndecidedAudit(Failed):
+    """A tool that did not see everything, where what is undecided blocks."""
+
+
 class AuditItem(pytest.Item):
     """One tool over the path of ``--ophamin-audit``."""
 
@@ -99,13 +107,14 @@ class AuditItem(pytest.Item):
             Skipped: the tool did not see everything, which blocks only where INCONCLUSIVE claims do.
         """
         result = self.auditing.result(self.tool)
-        outcome = judge_result(result)
+        outcome = self.auditing.judged(result)
         self.user_properties += [("ophamin.audit", result.state.value), ("ophamin.findings", len(result.findings))]
-        if outcome.outcome is AuditOutcome.FAILED:
+        gate = self.auditing.docket.options.gate
+        if outcome.outcome is AuditOutcome.FAILED and "refuted" in gate:
             raise Failed(_block(outcome), pytrace=False)
         if outcome.outcome is AuditOutcome.UNDECIDED:
-            if "inconclusive" in self.auditing.docket.options.gate:
-                raise Failed(f"INCONCLUSIVE: {outcome.reason}", pytrace=False)
+            if "inconclusive" in gate:
+                raise UndecidedAudit(f"INCONCLUSIVE: {outcome.reason}", pytrace=False)
             raise Skipped(f"INCONCLUSIVE: {outcome.reason}", _use_item_location=True)
 
     def reportinfo(self) -> tuple[Path, int, str]:
@@ -127,6 +136,7 @@ class Auditing:
         self.shown = recorded_path(target)
         self._audits = audits
         self.target = target
+        self._tools = docket.options.audit_tools
         self._selected: list[str] = []
         self._mine: dict[str, PillarResult] = {}
         self._reported: dict[str, PillarResult] = {}
@@ -134,9 +144,7 @@ class Auditing:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         """Add an item for each tool, before anything is deselected."""
-        if not self.target.exists():
-            raise pytest.UsageError(f"--ophamin-audit={self.shown}: nothing is there; give a file or a folder")
-        made: list[pytest.Item | pytest.Collector] = [self._item(session, tool) for tool in DEFAULT_TOOLS]
+        made: list[pytest.Item | pytest.Collector] = [self._item(session, tool) for tool in self._tools]
         session.config.hook.pytest_collectreport(report=pytest.CollectReport(self.shown, "passed", None, made))
         items += [item for item in made if isinstance(item, AuditItem)]
 
@@ -157,10 +165,26 @@ class Auditing:
             self._mine |= {result.pillar_name: result for result in record.pillars}
         return self._mine[tool]
 
+    def judged(self, result: PillarResult) -> ToolOutcome:
+        """What follows from what a tool found: by the project's baseline where there is one, else by severity.
+
+        Raises:
+            BaselineError: the baseline cannot be read.
+        """
+        path = self.docket.root / BASELINE_NAME
+        if not path.exists():
+            return judge_result(result)
+        root = self.target if self.target.is_dir() else self.target.parent
+        report = compare_to_baseline([result], read_baseline(path), today=datetime.now(UTC).date(), root=root)
+        tool = report.tool(result.pillar_name)
+        return judge_result(result) if tool is None else judge_ratchet(tool)
+
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Any:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
         """Send what the tool found with the report, as plain values."""
         report = yield
+        if isinstance(item, AuditItem) and call.excinfo is not None:
+            report.ophamin_gated = isinstance(call.excinfo.value, UndecidedAudit)
         if isinstance(item, AuditItem) and report.when == "call" and item.tool in self._mine:
             report.ophamin_audit = self._mine[item.tool].to_dict()
         return report
@@ -173,10 +197,12 @@ class Auditing:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:
         """The controller writes one record of all tools that were run."""
-        if self.docket.is_worker or not self._reported or not self.docket.records.is_prepared:
+        found = self._mine | self._reported  # a session that stops early has run more tools than it has reported
+        if self.docket.is_worker or not found or not self.docket.records.is_prepared:
             return
-        results = [self._reported[tool] for tool in DEFAULT_TOOLS if tool in self._reported]
-        command = f"ophamin audit {self.shown} --tools={','.join(one.pillar_name for one in results)}"
+        results = [found[tool] for tool in self._tools if tool in found]
+        tools = ",".join(one.pillar_name for one in results)
+        command = shlex.join(["ophamin", "audit", self.shown, f"--tools={tools}"])
         try:
             digest = tree_digest(list_files(self.target))
             self.docket.keep_audit(AuditRecord.from_results(self.shown, digest, results, command))
@@ -185,12 +211,13 @@ class Auditing:
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """One line for each tool: a tool that is missing must not look like one that found nothing."""
-        if not self._reported:
+        found = self._mine | self._reported
+        if not found:
             return
         terminalreporter.write_sep("-", f"audit of {self.shown}")
         width = max(60, terminalreporter._tw.fullwidth)  # pytest has no public name for its width
-        for result in self._reported.values():
-            one = judge_result(result)
+        for result in found.values():
+            one = self.judged(result)
             head = f"{_WORDS[one.outcome]:<14}"
             told = textwrap.wrap(f"{one.tool}: {visible(one.reason)}", width - len(head)) or [one.tool]
             terminalreporter.write(head, **{_COLOURS[one.outcome]: True, "bold": True})

@@ -69,7 +69,7 @@ class Docket:
         redact: removes from a text what must not enter a record.
         rows: one for each concluded claim, in the order of the reports.
         unwritten: why a record could not be written, for each one.
-        audits_written: SHA-256 of each audit record that this process wrote.
+        written: SHA-256 of each record that this process wrote.
     """
 
     def __init__(self, config: pytest.Config, options: Options) -> None:
@@ -80,7 +80,7 @@ class Docket:
         self.parallel = worker is not None and int(worker["workercount"]) > 1
         self.rows: list[Row] = []
         self.unwritten: list[str] = []
-        self.audits_written: list[str] = []
+        self.written: list[str] = []
         self.records = RecordFolder(options.folder)
         self.book = Bookkeeping(config.rootpath, options)
         self.registration = Registration(config, config.rootpath, insists=options.locked)
@@ -112,6 +112,7 @@ class Docket:
         broken = session.testsfailed and not self._config.option.continue_on_collection_errors
         if not (looks or broken):
             _ = self.sealing  # a key that cannot be used is said before anything runs
+            os.environ.pop(KEY, None)  # no test needs it
         if not (self.is_worker or looks or broken):
             try:
                 self.records.prepare()
@@ -128,7 +129,6 @@ class Docket:
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
             output["ophamin_lock"] = self.registration.for_controller()
-            output["ophamin_audits"] = self.audits_written
         result = yield
         if self.is_worker or session.exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             return result
@@ -144,6 +144,7 @@ class Docket:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         rows: list[Row] = getattr(report, "ophamin_rows", [])
         self.rows.extend(rows)
+        self.written.extend(getattr(report, "ophamin_written", []))
         self.unwritten.extend(getattr(report, "ophamin_unwritten", []))
         if report.failed:
             self._failed_inconclusive += getattr(report, "ophamin_gated", False)
@@ -287,7 +288,9 @@ class Docket:
         """
         text = one.record.dumps().encode("ascii")
         envelopes = self.sealing.envelopes(one, text, git_facts(self.root), self.registration.digest)
-        return self.records.write(one, text, envelopes), hashlib.sha256(text).hexdigest()
+        path, sha256 = self.records.write(one, text, envelopes), hashlib.sha256(text).hexdigest()
+        self.written.append(sha256)
+        return path, sha256
 
     def keep_audit(self, audit: AuditRecord) -> Path:
         """Sign and write the record of an audit.
@@ -296,8 +299,9 @@ class Docket:
             RecordWriteError: it could not be written.
         """
         text = audit.dumps().encode("ascii")
-        self.audits_written.append(hashlib.sha256(text).hexdigest())
-        return self.records.write_audit(audit, text, self.sealing.audit_envelopes(audit, text, git_facts(self.root)))
+        path = self.records.write_audit(audit, text, self.sealing.audit_envelopes(audit, text, git_facts(self.root)))
+        self.written.append(hashlib.sha256(text).hexdigest())
+        return path
 
     @cached_property
     def sealing(self) -> Sealing:
@@ -368,7 +372,7 @@ class Docket:
         return (
             path.relative_to(self.root).as_posix()
             if path.is_relative_to(self.root)
-            else f"…/{'/'.join(path.parts[-3:])}"
+            else f"…/{'/'.join(path.parts[1:][-3:])}"
         )
 
     def command(self, nodeid: str, attempt: int) -> str:

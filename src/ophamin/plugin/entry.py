@@ -63,6 +63,8 @@ def pytest_configure(config: pytest.Config) -> None:
         if options.audit is not None:
             from ophamin.plugin.audits import Auditing
 
+            if not options.audit.exists():
+                raise pytest.UsageError(f"--ophamin-audit: nothing is at {options.audit}; give a file or a folder")
             config.pluginmanager.register(Auditing(clerk, clerk.audits, options.audit))
         config.pluginmanager.register(terminal.Summary(clerk))
     config.pluginmanager.register(verdicts.Verdicts(clerk, tries=options.tries))

@@ -33,13 +33,14 @@ class Heads:
         try:
             write_head(
                 docket.records.folder,
-                {row["sha256"] for row in docket.rows} | set(docket.audits_written),
+                {row["sha256"] for row in docket.rows} | set(docket.written),
                 commit=project.commit or None,
                 tree=project.tree or None,
                 dirty=project.dirty is not False,
                 lock=docket.registration.digest or None,
                 environ=os.environ,
                 signer=docket.sealing.signer,
+                is_new=any(not row["stored"] for row in docket.rows) or not docket.rows,
             )
         except (OphaminError, OSError) as error:
             docket.unwritten.append(f"the head of this run was not written: {error}")

@@ -17,6 +17,7 @@ __all__ = ["Options", "add_options", "read_options"]
 
 DEFAULT_FOLDER = "proofs/latest"
 DEFAULT_LEDGER = ".ophamin/ledger"
+DEFAULT_TOOLS = ("ruff", "bandit", "mypy", "pip-audit")
 GATES = ("refuted", "inconclusive", "none")
 
 
@@ -41,6 +42,7 @@ class Options:
         against_itself: measure how far runs of the same system differ by noise, and try no claim.
         pilot: with ``plan``, run a few units of each claim to time them.
         audit: file or folder whose source code is audited, absolute; None audits nothing.
+        audit_tools: names of the auditors.
     """
 
     folder: Path
@@ -59,6 +61,7 @@ class Options:
     pilot: bool = False
     against_itself: bool = False
     audit: Path | None = None
+    audit_tools: tuple[str, ...] = ()
 
     @property
     def tries(self) -> bool:
@@ -144,6 +147,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("ophamin_key_file", "private key that signs the records", default="")
     parser.addini("ophamin_require_signature", "fail where there is no key", type="bool", default=False)
     parser.addini("ophamin_audit", "file or folder whose source code is audited", default="")
+    parser.addini("ophamin_audit_tools", "tools of --ophamin-audit", type="args", default=list(DEFAULT_TOOLS))
     parser.addini(
         "ophamin_ledger", "where attempts are noted, so that a rerun never starts over", default=DEFAULT_LEDGER
     )
@@ -202,6 +206,7 @@ def read_options(config: pytest.Config) -> Options:
         against_itself=bool(config.getoption("ophamin_aa")),
         pilot=bool(config.getoption("ophamin_pilot")),
         audit=config.rootpath / audit if audit else None,
+        audit_tools=tuple(dict.fromkeys(config.getini("ophamin_audit_tools"))),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -122,9 +123,26 @@ class Registration:
         if self.lock is None:
             return
         try:
-            self.findings = check(self.lock, self._all(), whole=self.is_whole())
+            self.findings = self._as_agreed(check(self.lock, self._all(), whole=self.is_whole()))
         except LockError as error:
             raise pytest.UsageError(str(error)) from error
+
+    def _as_agreed(self, found: Findings) -> Findings:
+        """A claim that is what was locked at the merge base has not moved: the lock did, and counts once it is merged.
+
+        Raises:
+            LockError: two claims cannot be told apart.
+        """
+        moved = [one for one in found.entries if one.kind == "goalposts_moved"]
+        if not moved or self.base.lock is None:
+            return found
+        agreed = check(self.base.lock, self._all(), whole=False).entries
+        kept = {one.now.id for one in agreed if one.now is not None and one.kind in {"same", "reworded"}}
+        entries = (
+            replace(one, kind="same", changes=()) if one in moved and one.now and one.now.id in kept else one
+            for one in found.entries
+        )
+        return replace(found, entries=tuple(entries))
 
     def deselect(self) -> None:
         """Note that something was left out, so that what is missing may only not have been looked for."""

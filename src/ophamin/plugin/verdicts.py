@@ -154,6 +154,9 @@ class Verdicts:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
+        if self._docket.is_worker:
+            sent: Any = report
+            sent.ophamin_written, self._docket.written = self._docket.written, []
         trial = item.stash.get(TRIAL, None)
         if trial is None or not self._tries:
             return report

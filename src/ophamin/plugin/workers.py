@@ -36,7 +36,6 @@ class Workers:
         told = getattr(node, "workeroutput", {}).get("ophamin_lock")
         if told is not None:
             self._docket.registration.told_by_worker = told
-        self._docket.audits_written += getattr(node, "workeroutput", {}).get("ophamin_audits", [])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_handlecrashitem(self, crashitem: str, report: Any) -> None:

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 from ophamin.trust.statements import AUDIT, Statement, Subject, git_subjects, make_statement
 
-__all__ = ["AUDIT_ENVELOPE_NAME", "AUDIT_NAME", "audit_statement"]
+__all__ = ["AUDIT_ENVELOPE_NAME", "AUDIT_NAME", "MAX_AUDIT_BYTES", "audit_statement"]
 
 AUDIT_NAME: Final = "audit.json"
 AUDIT_ENVELOPE_NAME: Final = "audit.dsse.json"
+MAX_AUDIT_BYTES: Final = 2**24
+"""As much as the reader of audits takes."""
 
 
 def audit_statement(

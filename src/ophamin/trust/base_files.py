@@ -76,6 +76,7 @@ class BaseFiles:
         head: the commit that is judged.
         tree: its tree.
         lock: the lock at the base.
+        tip: the newest commit of the protected branch.
         watched: paths that were read, from the top; see `edits`.
     """
 
@@ -85,6 +86,7 @@ class BaseFiles:
     head: str
     tree: str
     lock: Lock
+    tip: str = ""
     watched: dict[str, None] = field(default_factory=dict, compare=False)
 
     def read(self, name: str, most: int) -> bytes | None:
@@ -137,6 +139,19 @@ class BaseFiles:
             was, now = (self._objects(commit, paths) for commit in (self.commit, self.head))
             changed = [path for path in paths if was.get(path) != now.get(path)]
             return tuple(Edit(visible(path), self._difference(path, was.get(path), now.get(path))) for path in changed)
+
+    def behind(self) -> tuple[str, ...]:
+        """The watched files, and the lock, that the protected branch holds otherwise by now.
+
+        A branch may begin anywhere: what was agreed on since, such as a key that was revoked, must count for it too.
+
+        Raises:
+            GateError: git failed.
+        """
+        paths = tuple(dict.fromkeys([(self.folder / LOCK_NAME).as_posix(), *self.watched]))
+        with _git_may_fail():
+            was, now = (self._objects(commit, paths) for commit in (self.commit, self.tip or self.commit))
+        return tuple(visible(path) for path in paths if was.get(path) != now.get(path))
 
     def _difference(self, path: str, was: str | None, now: str | None) -> str:
         if was is None or now is None:
@@ -211,7 +226,8 @@ def open_base(start: Path, branch: str | None = None) -> BaseFiles:
         head, tree = (git.ask("rev-parse", "--verify", "--end-of-options", f"HEAD^{{{kind}}}") for kind in _KINDS)
     if not (_HEX.fullmatch(head) and _HEX.fullmatch(tree)):
         raise GateError(f"git names HEAD {visible(head[:60])!r}; mend the repository", MACHINERY)
-    return BaseFiles(git, PurePosixPath(folder.relative_to(top).as_posix()), found.commit, head, tree, found.lock)
+    place = PurePosixPath(folder.relative_to(top).as_posix())
+    return BaseFiles(git, place, found.commit, head, tree, found.lock, found.tip)
 
 
 _KINDS: Final = ("commit", "tree")

@@ -6,11 +6,10 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from ophamin.core.dsse import MAX_ENVELOPE_BYTES
 from ophamin.core.text import visible
-from ophamin.trust.audits import AUDIT_ENVELOPE_NAME, AUDIT_NAME
+from ophamin.trust.audits import AUDIT_ENVELOPE_NAME, AUDIT_NAME, MAX_AUDIT_BYTES
 from ophamin.trust.gate_claims import exit_of
 from ophamin.trust.gate_decision import Checked, GateRow
 from ophamin.trust.policy import TrustPolicy
@@ -19,9 +18,7 @@ from ophamin.trust.verification import Code
 from ophamin.trust.verify_files import UnreadableError, read_bounded
 from ophamin.trust.verify_signatures import Refusal, open_signed
 
-__all__ = ["MAX_AUDIT_BYTES", "check_audits"]
-
-MAX_AUDIT_BYTES: Final = 64 * 2**20
+__all__ = ["check_audits"]
 
 
 def check_audits(folder: Path, policy: TrustPolicy, *, commit: str, tree: str, now: datetime) -> Checked:

@@ -117,6 +117,12 @@ def _rules(given: GateInput) -> Checked:
         GateRow("EDITED", one.path, f"{one.words}; the one at {given.base.commit[:12]} counts until this is merged")
         for one in given.base.edits()
     ]
+    rows += [
+        GateRow(
+            "BEHIND", path, "the protected branch holds another one by now; merge or rebase, and measure", UNDECIDED
+        )
+        for path in given.base.behind()
+    ]
     if given.unknown_event:
         words = "the policy has no rules for this event, so its general ones hold"
         rows.append(GateRow("NO_RULES", visible(given.unknown_event), words))

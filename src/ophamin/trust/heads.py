@@ -22,6 +22,7 @@ __all__ = [
     "HEADS_NAME",
     "HEAD_ENVELOPE_NAME",
     "HEAD_NAME",
+    "MAX_HEADS_BYTES",
     "earlier_heads",
     "head_statement",
     "next_attempt",
@@ -32,8 +33,8 @@ __all__ = [
 HEAD_NAME: Final = "head.json"
 HEAD_ENVELOPE_NAME: Final = "head.dsse.json"
 HEADS_NAME: Final = "heads.jsonl"
-MAX_HEADS_BYTES: Final = 2**26
-"""More than 150,000 runs; a larger file of heads is refused."""
+MAX_HEADS_BYTES: Final = 2**24
+"""More than 40,000 runs; a larger file of heads is refused."""
 
 
 def head_statement(
@@ -105,18 +106,21 @@ def retire_head(folder: Path) -> None:
     (folder / HEAD_ENVELOPE_NAME).unlink(missing_ok=True)
 
 
-def next_attempt(last: RunHead | None, commit: str | None, environ: Mapping[str, str]) -> int:
+def next_attempt(last: RunHead | None, commit: str | None, environ: Mapping[str, str], *, is_new: bool = True) -> int:
     """Which attempt at this commit a run is: one more than the last run's, and at least what the CI service counts.
 
     Args:
         last: the head of the run before.
         commit: that is tried now.
         environ: where ``GITHUB_RUN_ATTEMPT`` may be.
+        is_new: something was tried; a run that only gives stored verdicts again is no attempt.
 
     Example:
         >>> next_attempt(None, None, {"GITHUB_RUN_ATTEMPT": "3"})
         3
     """
+    if not is_new and last is not None and commit and last.commit == commit:
+        return last.attempt
     told = environ.get("GITHUB_RUN_ATTEMPT", "")
     counted = int(told) if told.isascii() and told.isdigit() and len(told) < 7 else 1
     again = last.attempt + 1 if last is not None and commit and last.commit == commit else 1
@@ -133,6 +137,7 @@ def write_head(
     lock: str | None,
     environ: Mapping[str, str],
     signer: Signer | None,
+    is_new: bool = True,
 ) -> RunHead:
     """Write the head of a run that is over, and sign it where there is a key.
 
@@ -145,6 +150,7 @@ def write_head(
         lock: SHA-256 of the lock file; None without one.
         environ: see `next_attempt`.
         signer: None leaves the head unsigned.
+        is_new: see `next_attempt`.
 
     Raises:
         ChainError: the earlier heads cannot be read, or a digest is none.
@@ -153,7 +159,7 @@ def write_head(
     """
     heads = earlier_heads(folder)
     last = heads[-1] if heads else None
-    attempt = next_attempt(last, commit, environ)
+    attempt = next_attempt(last, commit, environ, is_new=is_new)
     head = append(last, digests, lock=lock, attempt=attempt, commit=commit, time=utc_now())
     write_atomic(folder / HEAD_NAME, head.to_bytes())
     if signer is not None:

@@ -39,6 +39,7 @@ __all__ = [
 POLICY_NAME: Final = "ophamin-trust.toml"
 MAX_POLICY_BYTES: Final = 2**20
 MAX_ATTEMPTS: Final = 1000
+MAX_SEED: Final = 10**15
 
 Level = Literal["L0", "L1", "L2"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
@@ -88,6 +89,7 @@ class TrustPolicy:
         inconclusive: what an undecided claim does to the gate.
         require_complete: whether the gate asks for a record of each locked claim.
         max_attempts: most attempts at one claim on one commit.
+        seed: of sessions whose records count; None for any. A change must not choose the seed that it is tried with.
         ring: the keys.
         thresholds: role -> how many different keys have to sign; 1 where it is not named.
         events: event -> the fields that are others for it.
@@ -102,6 +104,7 @@ class TrustPolicy:
     inconclusive: Literal["fail", "warn"] = "fail"
     require_complete: bool = True
     max_attempts: int = 1
+    seed: int | None = 0
     ring: KeyRing = field(default_factory=KeyRing)
     thresholds: Mapping[str, int] = field(default_factory=dict)
     events: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -115,7 +118,7 @@ class TrustPolicy:
             >>> TrustPolicy.lenient().min_level, TrustPolicy().min_level
             ('L0', 'L2')
         """
-        return cls(min_level="L0", max_age=None, require_complete=False, ring=ring or KeyRing())
+        return cls(min_level="L0", max_age=None, require_complete=False, seed=None, ring=ring or KeyRing())
 
     @classmethod
     def from_toml(cls, data: bytes | str, *, fetch: Callable[[str], str | bytes] | None = None) -> Self:
@@ -206,7 +209,7 @@ class _Reader:
         }
 
     def _rules(self, table: Mapping[str, Any], path: str) -> dict[str, Any]:
-        self._known(table, path, (*_LISTS, *_WORDS, "max_age", "require_complete", "max_attempts"))
+        self._known(table, path, (*_LISTS, *_WORDS, "max_age", "require_complete", "max_attempts", "seed"))
         return {name: self._rule(f"{path}.{name}", name, value) for name, value in table.items()}
 
     def _rule(self, path: str, name: str, value: Any) -> Any:
@@ -220,6 +223,8 @@ class _Reader:
             return self._age(path, value)
         if name == "max_attempts":
             return self._count(path, value, MAX_ATTEMPTS)
+        if name == "seed":
+            return self._count(path, value, MAX_SEED, least=0)
         if type(value) is not bool:
             self._refuse(path, f"{_shown(value)} is neither true nor false")
         return value
@@ -240,9 +245,9 @@ class _Reader:
             self._refuse(path, f'{_shown(value)} is no age; write minutes, hours or days, "90m", "72h", "7d", or "any"')
         return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
-    def _count(self, path: str, value: Any, most: int) -> int:
-        if type(value) is not int or not 1 <= value <= most:
-            self._refuse(path, f"{_shown(value)} is no whole number from 1 to {most}")
+    def _count(self, path: str, value: Any, most: int, *, least: int = 1) -> int:
+        if type(value) is not int or not least <= value <= most:
+            self._refuse(path, f"{_shown(value)} is no whole number from {least} to {most}")
         return value
 
     def _ring(self, tables: Any) -> KeyRing:

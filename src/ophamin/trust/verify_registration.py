@@ -7,8 +7,9 @@ nothing. The lock is the caller's; where it comes from decides what it is worth.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from ophamin.errors import ClaimError
 from ophamin.measuring.lock_claims import Lock, LockedClaim, changes_between
@@ -21,6 +22,10 @@ from ophamin.trust.verification import Code
 from ophamin.trust.verify_signatures import Refusal
 
 __all__ = ["Registered", "attempt_of", "check_registered", "claimed_id", "told"]
+
+
+_SEED: Final = re.compile(r"(?:^|\s)--ophamin-seed=([0-9]{1,15})(?:\.[0-9]{1,5})?(?:\s|$)")
+"""As the plugin writes it into the command of a record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +41,16 @@ class Registered:
     system: str
 
 
-def check_registered(record: EmpiricalProofRecord, lock: Lock) -> Registered:
+def check_registered(record: EmpiricalProofRecord, lock: Lock, *, seed: int | None = None) -> Registered:
     """Find the claim of a record in the lock, and compare the plan that the record followed with what is locked.
 
+    Args:
+        record: what was measured.
+        lock: what was agreed on.
+        seed: of the session; None takes any. With a free choice among seeds almost every claim can be validated.
+
     Raises:
-        Refusal: UNREGISTERED: not locked, withdrawn, goalposts moved, another test body, or another system.
+        Refusal: UNREGISTERED: not locked, withdrawn, goalposts moved, another test body, another system, another seed.
 
     Example:
         >>> from ophamin import conduct, rate, scenario
@@ -69,6 +79,9 @@ def check_registered(record: EmpiricalProofRecord, lock: Lock) -> Registered:
     system = _system_of(record, locked)
     if level_of(claim, lock, lock, substrate=system) != "base":
         _unregistered(f"body changed: the test of {claim.id} is another than the locked one; merge its lock first")
+    used = _SEED.search(record.reproduction.command)
+    if seed is not None and used is not None and int(used[1]) != seed:
+        _unregistered(f"tried with the seed {used[1]}, and {seed} is agreed on; measure with that one")
     return Registered(claim.id, system)
 
 

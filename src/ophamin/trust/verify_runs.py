@@ -20,9 +20,9 @@ from ophamin.core.canonical import NotCanonicalError, canonical_bytes
 from ophamin.core.dsse import MAX_ENVELOPE_BYTES
 from ophamin.core.strictjson import MAX_BYTES
 from ophamin.core.text import visible
-from ophamin.trust.audits import AUDIT_NAME
+from ophamin.trust.audits import AUDIT_NAME, MAX_AUDIT_BYTES
 from ophamin.trust.chain import ChainError, RunHead, read_head, verify_chain
-from ophamin.trust.heads import HEAD_ENVELOPE_NAME, HEAD_NAME, HEADS_NAME
+from ophamin.trust.heads import HEAD_ENVELOPE_NAME, HEAD_NAME, HEADS_NAME, MAX_HEADS_BYTES
 from ophamin.trust.policy import Level, TrustPolicy
 from ophamin.trust.statements import HEAD, StatementError
 from ophamin.trust.verification import STEP_NAMES, Code, Step, Verification
@@ -32,7 +32,6 @@ from ophamin.trust.verify_signatures import Refusal, check_same, open_signed
 __all__ = ["RunAnswer", "find_runs", "verify_run", "with_runs"]
 
 MAX_HEAD_BYTES: Final = 4096
-MAX_HEADS_BYTES: Final = 16 * 2**20
 COMPLETENESS: Final = 10
 
 
@@ -183,10 +182,13 @@ def _earlier(folder: Path, head: RunHead) -> list[RunHead]:
 
 def _bound(folder: Path, head: RunHead) -> str:
     digests = set()
-    for path in (*own_record_paths(folder), *sorted(folder.glob(f"audit/*/{AUDIT_NAME}"))):
+    for path in own_record_paths(folder):
         with suppress(UnreadableError):  # which the record's own verification says
             if (data := read_bounded(path, MAX_BYTES)) is not None:
                 digests.add(hashlib.sha256(data).hexdigest())
+    for path in sorted(folder.glob(f"audit/*/{AUDIT_NAME}")):
+        if (data := read_bounded(path, MAX_AUDIT_BYTES)) is not None:
+            digests.add(hashlib.sha256(data).hexdigest())
     if head.binds(digests):
         return f"the head of the run binds these {head.count} records"
     told = f"the head of the run binds {head.count} records, and {len(digests)} are here"

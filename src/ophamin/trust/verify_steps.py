@@ -302,7 +302,7 @@ class Check:
     def _registration(self) -> str:
         if self.lock is None:
             raise _NotApplicable("no lock was given")
-        found = check_registered(self._read(), self.lock)
+        found = check_registered(self._read(), self.lock, seed=self.policy.seed)
         self.claim_id, self.system = found.claim_id, found.system
         return f"{found.claim_id} on {found.system}" if found.system else found.claim_id
 

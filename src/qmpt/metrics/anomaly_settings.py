@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from qmpt.metrics.distance import DistanceMode
-from qmpt.metrics.scaling import Normalisation
+__all__ = ["AnomalySettings", "DistanceMode", "ImpactSource", "Normalisation"]
 
-__all__ = ["AnomalySettings", "ImpactSource"]
-
+DistanceMode = Literal["mahalanobis_robust", "mahalanobis", "euclidean", "knn_typical", "graph"]
+Normalisation = Literal["robust_z", "z", "tail", "none"]
 ImpactSource = Literal[
     "none", "metadata", "counterfactual", "graph:pagerank", "graph:betweenness", "graph:katz", "graph:eigenvector"
 ]

@@ -9,18 +9,18 @@ measures how far a pattern stands from the centre of who interacts with whom, an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, get_args, runtime_checkable
+from typing import Final, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qmpt.errors import ConfigError, nearest_name
+from qmpt.metrics.anomaly_settings import DistanceMode
 from qmpt.metrics.population import PrincipalAxes
 from qmpt.metrics.robust_covariance import Scatter, ledoit_wolf, minimum_determinant, trimmed_ledoit_wolf
 
-__all__ = ["DistanceMode", "DistanceModel", "ScatterDistance", "TracedDistance", "TypicalDistance", "fit_distance"]
+__all__ = ["DistanceModel", "ScatterDistance", "TracedDistance", "TypicalDistance", "fit_distance"]
 
-DistanceMode = Literal["mahalanobis_robust", "mahalanobis", "euclidean", "knn_typical", "graph"]
 Array = NDArray[np.float64]
 
 _MOST_AXES: Final = 128

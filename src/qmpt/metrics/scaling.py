@@ -8,16 +8,16 @@ reference population, and those constants are kept, so that a pattern scored lat
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qmpt.errors import ConfigError, nearest_name
+from qmpt.metrics.anomaly_settings import Normalisation
 
-__all__ = ["Normalisation", "Scale", "fit_scale"]
+__all__ = ["Scale", "fit_scale"]
 
-Normalisation = Literal["robust_z", "z", "tail", "none"]
 Array = NDArray[np.float64]
 
 _NORMAL_MAD: Final = 1.482602218505602

@@ -8,8 +8,9 @@ Nothing here is random but what the seed in the parameters fixes.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -262,11 +263,26 @@ class SimulationRunner(BaseModel):
         layer = self.layer.model_copy(update={"patterns": present})
         return SimulationRunner(config=self.config, layer=layer, patterns=self.patterns, interventions=kept)
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy that reads what it holds anew.
+
+        Example:
+            >>> runner = SimulationRunner(
+            ...     config=SimulationConfig(layer_id="L", dt=1, t_end=3), layer=Layer(layer_id="L"), patterns={}
+            ... )
+            >>> steps = runner.schedule.steps
+            >>> longer = runner.model_copy(update={"config": runner.config.model_copy(update={"t_end": 9.0})})
+            >>> steps, longer.schedule.steps
+            (3, 9)
+        """
+        copied = super().model_copy(update=update, deep=deep)
+        for name in ("settings", "schedule", "_noise", "_model"):
+            copied.__dict__.pop(name, None)
+        return copied
+
     def with_config(self, config: SimulationConfig) -> SimulationRunner:
         """The same layer under another configuration."""
-        return SimulationRunner(
-            config=config, layer=self.layer, patterns=self.patterns, interventions=self.interventions
-        )
+        return self.model_copy(update={"config": config})
 
     def _index(self, t: float, state_t: float) -> int:
         index = round(t / self.config.dt) if math.isfinite(t) else -1

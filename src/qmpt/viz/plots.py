@@ -218,7 +218,10 @@ def _label(score: float, thresholds: tuple[float, float] | None) -> str:
 
 
 def _draw_thresholds(ax: Axes, thresholds: tuple[float, float] | None) -> None:
-    for name, at, colour in zip(("rare", "anomaly"), thresholds or (), (ORANGE, VERMILION), strict=False):
+    drawn = list(zip(("rare", "anomaly"), thresholds or (), (ORANGE, VERMILION), strict=False))
+    if thresholds is not None and thresholds[0] == thresholds[1]:  # as in small populations
+        drawn = drawn[1:]
+    for name, at, colour in drawn:
         if math.isfinite(at):
             ax.axvline(at, color=colour, linewidth=1.2, linestyle=(0, (4, 2)))
             ax.annotate(

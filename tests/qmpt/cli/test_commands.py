@@ -107,7 +107,8 @@ def test_the_same_scenario_can_be_asked_of_another_model_and_at_other_constants(
     assert versions == {"relax_v1", "linear_v1", "replicator_v1"}
     config = tmp_path / "sweep.yaml"
     config.write_text(
-        "simulation: {horizon: 50, ensemble: {enabled: true, mode: sweep, param_grid: {tau_s: [2, 5], g0: [0.01, 0.02]}}}",
+        "simulation: {horizon: 50, ensemble: {enabled: true, mode: sweep, "
+        "param_grid: {tau_s: [2, 5], g0: [0.01, 0.02]}}}",
         encoding="utf-8",
     )
     found = json.loads(qmpt("simulate", config, "--json").stdout)

@@ -183,6 +183,7 @@ def test_one_pattern_scores_as_it_does_in_a_batch(mode):
 
 
 @given(st.lists(st.floats(-50, 50), min_size=3, max_size=3), st.integers(0, 2), st.floats(0, 50))
+@settings(deadline=None)
 def test_the_score_never_falls_when_a_term_rises(values, which, by):
     reference = RawTerms(*normal(50, 3).T)
     raised = list(values)

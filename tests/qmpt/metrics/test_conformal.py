@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qmpt.errors import ConfigError, DataError, InsufficientEvidence
@@ -18,12 +18,14 @@ SHARES = st.lists(st.floats(0, 1), min_size=1, max_size=60)
 
 
 @given(SCORES, SCORES)
+@settings(deadline=None)
 def test_the_p_value_is_its_definition(calibration, scores):
     expected = [(1 + sum(known >= one for known in calibration)) / (len(calibration) + 1) for one in scores]
     assert conformal_p_values(calibration, scores).tolist() == pytest.approx(expected)
 
 
 @given(SHARES, st.floats(0.01, 0.5))
+@settings(deadline=None)
 def test_the_rejections_are_those_of_the_step_up_procedure(p_values, level):
     m, ordered = len(p_values), sorted(p_values)
     passed = [place for place, value in enumerate(ordered, 1) if value <= level * place / m * (1 - 1e-12)]
@@ -56,6 +58,7 @@ def test_scores_and_levels_that_cannot_be_used_are_refused(call, error, message)
 
 
 @given(st.integers(1, 300), st.sampled_from([0.9, 0.95, 0.99]))
+@settings(deadline=None)
 def test_an_exchangeable_pattern_passes_a_threshold_at_most_as_often_as_stated(n, quantile):
     found = find_thresholds(np.arange(1.0, n + 1), quantile, 0.995).theta_1
     passing = (n + 1 - found) / (n + 1)  # a new rank among n + 1 is uniform

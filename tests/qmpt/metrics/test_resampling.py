@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qmpt.errors import ConfigError
@@ -11,6 +11,7 @@ from qmpt.metrics.resampling import bootstrap_intervals, fold_numbers
 
 
 @given(st.lists(st.integers(1, 4), min_size=2, max_size=40), st.integers(2, 8), st.integers(0, 9))
+@settings(deadline=None)
 def test_equal_rows_share_a_fold_and_folds_are_of_nearly_equal_size(sizes, folds, seed):
     groups = np.repeat(np.arange(len(sizes)), sizes)
     found = fold_numbers(groups, folds, seed)

@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qmpt.errors import ConfigError, DataError, InsufficientEvidence
@@ -23,6 +23,7 @@ MODES = ["robust_z", "z", "tail", "none"]
 
 
 @given(VALUES, VALUES)
+@settings(deadline=None)
 def test_every_scale_is_finite_and_never_falls(reference, asked):
     for mode in MODES:
         found = fit_scale(reference, mode).apply(np.sort(asked))
@@ -146,6 +147,7 @@ def test_one_far_row_does_not_turn_the_axes():
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30), st.randoms())
+@settings(deadline=None)
 def test_the_order_of_rows_depends_on_what_they_are_and_not_on_where_they_stood(pairs, random):
     rows = np.array(pairs, dtype=float)
     ordered = rows[canonical_order(rows)]

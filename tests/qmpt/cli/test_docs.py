@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every command of docs/qmpt.md works, and prints what stands under it there."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[3] / "docs" / "qmpt.md"
+
+
+def examples():
+    """Each command with the lines under it, in order."""
+    blocks = re.findall(r"```console\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL)
+    found = []
+    for line in (line for block in blocks for line in block.splitlines()):
+        if line.startswith("$ "):
+            found.append((line[2:], []))
+        elif line.strip():
+            found[-1][1].append(line)
+    return found
+
+
+def words_of(text):
+    """The words without the numbers, which may differ by the version of a library."""
+    return set(re.findall(r"[A-Za-z_/]{3,}", text))
+
+
+@pytest.mark.needs("git")
+def test_every_command_shown_works_and_prints_what_is_shown(
+    qmpt, spans, junit, table, agents, own_repository, tmp_path, monkeypatch
+):
+    folder = tmp_path / "here"
+    shutil.copytree(own_repository, folder)
+    shutil.copy(spans, folder / "spans.jsonl")
+    shutil.copy(junit / "run1.xml", folder / "junit.xml")
+    shutil.copy(table, folder / "calls.csv")
+    shutil.copy(agents, folder / "observations.jsonl")
+    monkeypatch.chdir(folder)
+    shown = examples()
+    assert len(shown) >= 16
+    for command, lines in shown:
+        program, *words = shlex.split(command)
+        assert program == "qmpt"
+        result = qmpt(*words)
+        assert result.exit_code == 0, (command, result.output)
+        missing = words_of(" ".join(lines)) - words_of(result.stdout)
+        assert not missing, (command, missing)
+
+
+def test_every_subcommand_is_in_the_docs_or_named_there():
+    text = DOCS.read_text(encoding="utf-8")
+    for name in (
+        "ingest",
+        "features",
+        "score",
+        "reflexivity",
+        "self",
+        "simulate",
+        "compare",
+        "history",
+        "report",
+        "validate",
+    ):
+        assert f"qmpt {name}" in text
+
+
+def test_the_help_gives_the_exit_codes_of_the_docs(qmpt):
+    help_text = " ".join(qmpt("--help").stdout.split())
+    assert "0 done, 1 something was found or is not valid, 2 the input or the command cannot be used" in help_text
