@@ -29,7 +29,7 @@ floors: $(STAMP)
 
 oldest: $(STAMP) tests/oldest.txt
 	$(PYTHON) -m venv $(VENV)/oldest
-	$(VENV)/oldest/bin/python -m pip install -q --disable-pip-version-check -e ".[dev]" -c tests/oldest.txt
+	$(VENV)/oldest/bin/python -m pip install -q --disable-pip-version-check -e ".[audit,prov]" hypothesis -r tests/oldest.txt
 	$(VENV)/oldest/bin/python -m pytest -q -n 2 tests/plugin
 
 bench: $(STAMP)

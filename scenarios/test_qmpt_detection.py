@@ -125,8 +125,8 @@ def test_tuned_areas_reach_the_best_peer(trial):
 @pytest.mark.slow
 @pytest.mark.xfail(raises=Refuted, strict=True, reason="MCD ranks the very first rows better on the tuned sets")
 @scenario(
-    "tuned: on the nine sets it was chosen on the default score has a mean average precision no lower than the best PyOD "
-    "detector",
+    "tuned: on the nine sets it was chosen on the default score has a mean average precision no lower than the best "
+    "PyOD detector",
     observed("over_the_best") >= 0,
     tier="empirical_deep",
     family="qmpt-detection",
@@ -179,7 +179,7 @@ def test_untouched_precision_reaches_the_best_peer(trial):
 
 @pytest.mark.slow
 @scenario(
-    "tuned: by PyOD's own protocol the AUROC on the small breast cancer set is within that of PyOD's published detectors",
+    "tuned: by PyOD's protocol the AUROC on the small breast cancer set is within that of PyOD's published detectors",
     mean("auroc", bounds=(0, 1)).between(0.916, 0.954),
     tier="empirical_deep",
     family="qmpt-detection",

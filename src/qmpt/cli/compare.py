@@ -132,7 +132,7 @@ def _observed(reading: Any) -> dict[str, FeaturedLayer]:
             reason = ""
         except InsufficientEvidence as error:
             reason = str(error)
-        found[layer_id] = FeaturedLayer(layer_id, patterns, None, observations, reason)
+        found[layer_id] = FeaturedLayer(layer_id, patterns, None, observations, reason, reading.columns)
     return found
 
 

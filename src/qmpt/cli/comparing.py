@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from qmpt.cli.feature_table import FeatureTable
     from qmpt.cli.layers import FeaturedLayer
-    from qmpt.data.models import Observation
     from qmpt.metrics.anomaly import AnomalyEstimator
 
     Rows = NDArray[np.float64]
@@ -61,7 +60,7 @@ def compare_layer(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            found = _measured(reference.observations, current, config, given, level)
+            found = _measured(reference, current, config, given, level)
         except InsufficientEvidence as error:
             return ComparedLayer(**known, reason=str(error))
     notes = [*dict.fromkeys(str(one.message) for one in caught), *found.pop("notes")]
@@ -128,15 +127,15 @@ def feature_shifts(reference: Rows, current: Rows, names: Sequence[str], seed: i
 
 
 def _measured(
-    before: Sequence[Observation], current: FeaturedLayer, config: Any, given: Mapping[str, Any], level: float
+    reference: FeaturedLayer, current: FeaturedLayer, config: Any, given: Mapping[str, Any], level: float
 ) -> dict[str, Any]:
     from qmpt.cli.feature_table import FeatureTable, build_spec, described, readable_observations
     from qmpt.cli.scoring import one_thread
     from qmpt.data.numbers import numeric_observations
     from qmpt.metrics.anomaly import AnomalyEstimator
 
-    readable, numbers = readable_observations(before)
-    spec = build_spec(readable, numbers, config)
+    readable, numbers = readable_observations(reference.observations)
+    spec = build_spec(readable, numbers or reference.columns, config)
     table = described(spec, spec.fit_transform(readable))
     after = [*current.observations, *numeric_observations(current.observations, numbers)]
     rows = spec.transform(after)

@@ -81,7 +81,7 @@ def build_spec(
 
     Args:
         observations: as `readable_observations` gives them.
-        numbers: names of the numbers in the modality ``numeric``; none where it is the source's own.
+        numbers: names of the numbers in the modality ``numeric``; none where these are signals.
         config: None for one that fits the observations.
 
     Raises:
@@ -112,12 +112,15 @@ def build_spec(
     return MultiModalFeatureSpec(modalities=wanted)
 
 
-def compute_features(observations: Sequence[Observation], config: FeaturesConfig | None = None) -> FeatureTable:
+def compute_features(
+    observations: Sequence[Observation], config: FeaturesConfig | None = None, columns: Sequence[str] = ()
+) -> FeatureTable:
     """One row of features per pattern.
 
     Args:
         observations: of a population.
         config: None for features that fit the observations.
+        columns: names of the numbers of a table, whose payloads are rows; none for signals.
 
     Raises:
         ConfigError: the configuration cannot be honoured.
@@ -133,7 +136,7 @@ def compute_features(observations: Sequence[Observation], config: FeaturesConfig
         ('numeric:mean[0]', 'numeric:mad[0]')
     """
     readable, numbers = readable_observations(observations)
-    spec = build_spec(readable, numbers, config)
+    spec = build_spec(readable, numbers or columns, config)
     rows = spec.fit_transform(readable)
     return described(spec, rows)
 

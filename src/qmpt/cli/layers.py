@@ -36,6 +36,7 @@ class FeaturedLayer:
         table: features; None where they cannot be had.
         observations: of the patterns; empty where the features came from a file.
         reason: why there are no features.
+        columns: names of the numbers of a table; empty for other sources.
     """
 
     layer_id: str
@@ -43,6 +44,7 @@ class FeaturedLayer:
     table: FeatureTable | None
     observations: list[Observation] = field(default_factory=list)
     reason: str = ""
+    columns: tuple[str, ...] = ()
 
     @property
     def people(self) -> bool:
@@ -88,11 +90,11 @@ def featured_layers(reading: Reading, config: FeaturesConfig | None = None) -> l
         members = {name: patterns[name] for name in reading.population.layers[layer_id].patterns}
         try:
             enough_people(members.values(), layer_id)
-            table = compute_features(observations, config)
+            table = compute_features(observations, config, reading.columns)
         except InsufficientEvidence as error:
             found.append(FeaturedLayer(layer_id, members, None, observations, str(error)))
         else:
-            found.append(FeaturedLayer(layer_id, members, table, observations))
+            found.append(FeaturedLayer(layer_id, members, table, observations, columns=reading.columns))
     return found
 
 

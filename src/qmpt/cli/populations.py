@@ -39,6 +39,7 @@ class Reading:
         inputs: name -> digest.
         notes: for the user and the record of the run.
         options: of the source, for the record of the run.
+        columns: names of the numbers of a table, whose payloads are rows of them; empty for other sources.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Reading:
     inputs: dict[str, str]
     notes: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
 
     @property
     def people(self) -> bool:
@@ -138,9 +140,23 @@ def read_population(
     if not population.observations:
         raise DataError(f"{path}: no pattern is left ({'; '.join(notes)}); lower --least, or choose another --by")
     notes += [f"left out: {count} x {why}" for why, count in population.skipped.items()]
-    resolved = {"kind": kind, "by": str(by), "layer": layer, "least": least, "people": people}
+    columns = _columns(path, kind, options)
+    resolved = {"columns": list(columns), "kind": kind, "by": str(by), "layer": layer, "least": least, "people": people}
     shown = {name: value if not isinstance(value, Path) else value.name for name, value in options.items()}
-    return Reading(path.absolute().name or str(path), kind, population, inputs, notes, {**resolved, "options": shown})
+    name = path.absolute().name or str(path)
+    return Reading(name, kind, population, inputs, notes, {**resolved, "options": shown}, columns)
+
+
+def _columns(path: Path, kind: str, options: dict[str, Any]) -> tuple[str, ...]:
+    """The names of the numbers of a table, also of one that was ingested."""
+    from qmpt.runs import FILE_NAME, read_run
+
+    if kind == "table" and options.get("text") is None:
+        return tuple(options.get("numbers", ()))
+    if kind != "observations" or not (path / FILE_NAME).is_file():
+        return ()
+    ingested = (read_run(path)["config"] or {}).get("columns", ())
+    return tuple(map(str, ingested))
 
 
 def is_human(pattern: Pattern) -> bool:

@@ -81,7 +81,6 @@ def score_layer(layer: FeaturedLayer, given: Mapping[str, Any]) -> tuple[ScoredL
 
     Raises:
         ConfigError: a setting cannot be honoured.
-        DataError: impact or graph cannot be used.
     """
     from qmpt.metrics.anomaly import AnomalyEstimator
     from qmpt.metrics.anomaly_settings import AnomalySettings
@@ -101,7 +100,7 @@ def score_layer(layer: FeaturedLayer, given: Mapping[str, Any]) -> tuple[ScoredL
                 graph=_graph(layer, settings),
                 feature_names=table.names,
             )
-        except InsufficientEvidence as error:
+        except (DataError, InsufficientEvidence) as error:  # one layer without scores leaves the others theirs
             return _without_scores(layer, str(error)), {}
         intervals = estimator.intervals() if settings.bootstrap else None
         patterns = _scored_patterns(layer, table, estimator, intervals)

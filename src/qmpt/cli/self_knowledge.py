@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from qmpt.cli.layers import FeaturedLayer
@@ -128,12 +129,13 @@ def _parts(observations: Sequence[Observation], windows: int) -> list[tuple[floa
 
     index = ObservationIndex(observations)
     first, last = index.span() or (0.0, 0.0)
-    width = (last - first) / windows
-    ends = [first + place * width for place in range(windows)]
+    if first == last:
+        return []
+    edges = [first + (last - first) * place / windows for place in range(windows + 1)]
     parts = []
-    for place, start in enumerate(ends):
-        end = None if place == windows - 1 else start + width
-        parts.append((start, start + width, index.select(start=start, end=end)))
+    for start, end in pairwise(edges):
+        until = None if end == edges[-1] else end  # the last window has its end in it
+        parts.append((start, end, index.select(start=start, end=until)))
     return parts
 
 
@@ -147,7 +149,7 @@ def _window_scores(
     members = {one.pattern_id for one in part}
     patterns = {name: one for name, one in layer.patterns.items() if name in members}
     try:
-        table = compute_features(part, with_.features)
+        table = compute_features(part, with_.features, layer.columns)
     except (DataError, InsufficientEvidence) as error:
         whole = FeaturedLayer(layer.layer_id, patterns, None, part, str(error))
     else:

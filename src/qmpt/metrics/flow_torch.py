@@ -113,5 +113,6 @@ def _load() -> tuple[Any, Any]:
         return import_module("zuko"), import_module("torch")
     except ImportError as error:
         raise MissingLibraryError(
-            f"flow_torch_v1 needs {error.name}, which is not installed; pip install zuko torch, or use flow_v1"
+            f"flow_torch_v1 needs {error.name}, which is not installed; "
+            "pip install 'pytest-ophamin[flow]', or use flow_v1"
         ) from None

@@ -16,7 +16,7 @@ from qmpt.cli.main import app
 SPANS = Path(__file__).parents[3] / "fixtures" / "agent_spans.jsonl"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def qmpt():
     """Call the command line in this process."""
     apart = {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}  # before click 8.2
@@ -143,8 +143,8 @@ def columns():
     return COLUMNS
 
 
-@pytest.fixture
-def agents(tmp_path):
+@pytest.fixture(scope="session")
+def agents(tmp_path_factory):
     """Thirty agents in six windows of time; agent-03 is an anomaly and says so, agent-04 says so and is not."""
     from qmpt.data.io import save_observations
     from qmpt.data.models import Observation
@@ -179,6 +179,6 @@ def agents(tmp_path):
                         "The queue is full.",
                     ]
                     see(agent, start + 2 + turn, "text", draw.choice(said))
-    path = tmp_path / "agents.jsonl"
+    path = tmp_path_factory.mktemp("agents") / "agents.jsonl"
     save_observations(path, seen)
     return path

@@ -180,10 +180,10 @@ def test_compare_shows_which_features_moved_and_how_far(qmpt, two_weeks, columns
     assert result.exit_code == 0
     layer = read_result(tmp_path / "out" / "comparison.json", Comparison).layers[0]
     first = layer.shifts[0]
-    assert first.feature == "numeric:mean[0]"
+    assert first.feature == "numeric:ms_median"
     assert first.interval[0] <= first.shift <= first.interval[1]
     assert first.p_value < 0.001
-    sizes = next(shift for shift in layer.shifts if shift.feature == "numeric:mean[1]")
+    sizes = next(shift for shift in layer.shifts if shift.feature == "numeric:size_median")
     assert sizes.p_value > 0.05
     assert (layer.common, layer.gone, layer.new) == (60, [], [])
     assert layer.scored[0].pattern_id == "caller30"

@@ -2,15 +2,19 @@
 import pytest
 
 from qmpt.cli.feature_table import FEWEST_FOR_TOPICS, compute_features
+from qmpt.cli.layers import FeaturedLayer
 from qmpt.cli.number_features import NumbersFeatureSpec, signed_log
 from qmpt.cli.options import Grouping
 from qmpt.cli.output import say_table
 from qmpt.cli.population_statistics import population_statistics
 from qmpt.cli.populations import enough_people, read_population, source_options
+from qmpt.cli.self_knowledge import Estimators, _parts, _window_scores
 from qmpt.cli.simulating import sparkline
 from qmpt.data.io import save_observations, save_patterns
 from qmpt.data.models import Observation, Pattern
 from qmpt.errors import ConfigError, DataError, InsufficientEvidence, SourceError
+from qmpt.metrics.reflexivity import ReflexivityEstimator
+from qmpt.metrics.self_operator import SelfOperatorEstimator
 
 
 def seen(number, pattern="a", when=0.0, modality="text", payload="hello"):
@@ -169,6 +173,28 @@ def test_a_population_is_described_in_its_own_units():
     assert found["features"]["cost_median"] == [2.0]
     assert found["features"]["stars"] == [4.0]
     assert "team" not in found["features"]
+
+
+def test_what_counts_in_a_window_is_how_far_a_score_lies_above_its_threshold(agents):
+    reading = read_population(agents)
+    layer = FeaturedLayer("agents", reading.population.patterns, None, reading.population.observations)
+    with_ = Estimators({"bootstrap": 0}, ReflexivityEstimator(), SelfOperatorEstimator())
+    start, end, part = _parts(layer.observations, 6)[0]
+    found = _window_scores(layer, part, start, end, with_)
+    assert len(found) == 30
+    assert [name for name, window in found.items() if window.anomaly_score >= 0.0] == ["agent-03"]
+
+
+@pytest.mark.parametrize("windows", [2, 6, 7, 11])
+def test_windows_hold_every_observation_once(agents, windows):
+    observations = read_population(agents).population.observations
+    parts = _parts(observations, windows)
+    assert sum(len(part) for *_, part in parts) == len(observations)
+    assert [end for _, end, _ in parts[:-1]] == [start for start, _, _ in parts[1:]]
+
+
+def test_a_single_moment_has_no_windows():
+    assert _parts([seen(1, when=5.0), seen(2, when=5.0)], 3) == []
 
 
 def test_tables_wrap_their_last_column_within_80_columns(capsys):

@@ -7,9 +7,10 @@ import pytest
 from qmpt.runs import read_run
 
 
-@pytest.fixture
-def kept(qmpt, spans, agents, tmp_path):
+@pytest.fixture(scope="module")
+def kept(qmpt, spans, agents, tmp_path_factory):
     """A folder of each kind of result."""
+    tmp_path = tmp_path_factory.mktemp("kept")
     assert qmpt("score", spans, "--resamples", 20, "--out", tmp_path / "scored").exit_code == 0
     assert qmpt("self", agents, "--out", tmp_path / "self").exit_code == 0
     assert (
@@ -62,11 +63,11 @@ def test_the_page_needs_nothing_and_runs_nothing(qmpt, kept, tmp_path):
     assert len(ids) == len(set(ids))
 
 
-def test_the_same_results_give_the_same_bytes(qmpt, kept, tmp_path):
-    for suffix in ("html", "md"):
-        for name in ("one", "two"):
-            qmpt("report", *kept, "--out", tmp_path / f"{name}.{suffix}")
-        assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
+@pytest.mark.parametrize("suffix", ["html", "md"])
+def test_the_same_results_give_the_same_bytes(qmpt, kept, tmp_path, suffix):
+    for name in ("one", "two"):
+        assert qmpt("report", kept[0], kept[2], "--out", tmp_path / f"{name}.{suffix}").exit_code == 0
+    assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
 
 
 def test_markdown_goes_to_stdout_and_into_a_file(qmpt, kept, tmp_path):

@@ -93,6 +93,7 @@ def test_a_table_is_scored_once_its_columns_are_named(qmpt, request, columns, ki
     result = qmpt("score", path, *columns, "--top", 1, "--resamples", 20)
     assert result.exit_code == 0
     assert scored(result.stdout)[0]["pattern"] == "eva"
+    assert "numeric:ms_median +" in result.stdout
     bare = qmpt("score", path)
     assert bare.exit_code == 2
     assert "numbers=" in bare.stderr
@@ -243,6 +244,26 @@ def test_what_cannot_be_used_ends_with_2_and_one_line_that_helps(qmpt, spans, wo
     assert (result.exit_code, result.stdout) == (2, "")
     assert said in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_columns_keep_their_names_in_what_was_ingested(qmpt, table, columns, tmp_path):
+    assert qmpt("ingest", table, *columns, "--out", tmp_path / "in").exit_code == 0
+    direct, kept = (
+        qmpt("score", *words, "--layer", "L", "--resamples", 0) for words in ((table, *columns), (tmp_path / "in",))
+    )
+    assert "numeric:ms_median +" in kept.stdout
+    assert kept.stdout == direct.stdout
+
+
+def test_a_layer_without_scores_leaves_the_others_theirs(qmpt, tmp_path):
+    rows = [(f"{layer}{n}", layer, 7 if layer == "b" else n * t) for layer in "ab" for n in range(8) for t in range(3)]
+    path = tmp_path / "calls.csv"
+    path.write_text("who,team,at,ms\n" + "".join(f"{w},{team},1,{ms}\n" for w, team, ms in rows), encoding="utf-8")
+    words = ("--set", "pattern=who", "--set", "time=at", "--set", "numbers=ms", "--set", "layer_column=team")
+    result = qmpt("score", path, *words, "--resamples", 0)
+    assert result.exit_code == 0
+    assert "b: 8 patterns, no scores: none of the" in result.stdout
+    assert "a: 8 patterns, " in result.stdout
 
 
 def test_too_few_patterns_are_refused_with_the_number_that_is_needed(qmpt, tmp_path):

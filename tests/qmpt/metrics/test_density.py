@@ -95,6 +95,13 @@ def test_a_trimmed_mixture_does_not_give_a_cluster_of_outliers_a_component_of_it
     assert trimmed.score_samples(outlier)[0] < -50.0
 
 
+def test_a_mixture_of_many_rows_is_chosen_on_a_part_and_fitted_to_all():
+    rows = np.vstack([normal(4000, 1) - 5.0, normal(2000, 1, 1) + 5.0])
+    model = MixtureDensity(most_components=2).fit(rows)
+    assert model.chosen[0] == 2
+    assert model._mixture.weights_.max() == pytest.approx(2 / 3, abs=1e-3)
+
+
 def test_a_mixture_without_enough_rows_for_one_component_is_refused():
     with pytest.raises(InsufficientEvidence, match="1 rows cannot carry the 2 parameters"):
         MixtureDensity().fit(np.zeros((1, 1)))
@@ -207,8 +214,19 @@ def test_a_registered_density_is_made_by_name_and_a_taken_name_is_refused(monkey
 
 def test_the_torch_flow_says_what_to_install_and_what_to_use_instead(monkeypatch):
     monkeypatch.setitem(sys.modules, "zuko", None)
-    with pytest.raises(MissingLibraryError, match="pip install zuko torch, or use flow_v1"):
+    with pytest.raises(MissingLibraryError, match=r"pip install 'pytest-ophamin\[flow\]', or use flow_v1"):
         create_density("flow_torch_v1")
+
+
+def test_the_torch_flow_finds_what_a_bent_population_lacks():
+    pytest.importorskip("zuko")
+    x = normal(2000, 2)
+    bent = np.column_stack([x[:, 0], x[:, 0] ** 2 + 0.3 * x[:, 1]])
+    model = create_density("flow_torch_v1", {"epochs": 5}).fit(bent)
+    inside, outside = model.score_samples(np.array([[1.5, 2.25], [1.5, -2.0]]))
+    assert inside > outside
+    with pytest.raises(InsufficientEvidence, match="1999 rows and needs 2000"):
+        create_density("flow_torch_v1").fit(bent[:-1])
 
 
 def test_a_pyod_detector_scores_as_it_does_by_itself():

@@ -48,7 +48,7 @@ def test_a_run_is_the_first_state_and_as_many_as_the_time_needs(dt, t_end, steps
 
 def test_times_are_multiples_of_the_step_without_drift():
     states = runner(given=config(0.1, 1000.0)).run()
-    assert [state.t for state in states] == [index * 0.1 for index in range(10_001)]
+    assert max(abs(state.t - index * 0.1) for index, state in enumerate(states)) == 0.0
 
 
 @pytest.mark.parametrize("model", ["relax_v1", "replicator_v1", "linear_v1"])

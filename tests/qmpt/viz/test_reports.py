@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -64,6 +65,16 @@ def test_any_cell_stays_in_its_table(cells):
     tokens = markdown_it.MarkdownIt("gfm-like", {"linkify": False}).parse(markdown)
     assert sum(token.type == "td_open" for token in tokens) == 2
     assert sum(token.type == "heading_open" for token in tokens) == 2
+
+
+@pytest.mark.parametrize("cell", ["a|b", "a\\|b", "|", "`|`", "a\nb"], ids=range(5))
+def test_a_bar_or_a_line_end_does_not_leave_its_cell(cell):
+    table = Table(("left", "right"), ((cell, "x"),))
+    markdown = to_markdown(Report("t", (Section("s", (table,)),)))
+    tokens = markdown_it.MarkdownIt("gfm-like", {"linkify": False}).parse(markdown)
+    cells = [after.content for token, after in pairwise(tokens) if token.type == "td_open"]
+    assert len(cells) == 2
+    assert cells[1] == "x"
 
 
 class Texts(HTMLParser):
