@@ -9,10 +9,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: scenarios test lint types floors oldest bench clean
+.PHONY: scenarios benchmarks test lint types floors oldest bench clean
 
 scenarios: $(STAMP)
-	$(PYTEST) --ophamin scenarios
+	$(PYTEST) --ophamin scenarios -m "not slow"
+
+benchmarks: $(STAMP)
+	$(PYTEST) --ophamin scenarios -m slow --ophamin-dir=proofs/latest-slow
 
 test: $(STAMP)
 	$(PYTEST) tests -n 2 --doctest-modules src/ophamin src/qmpt --cov --cov-report=term:skip-covered --cov-fail-under=95
