@@ -22,6 +22,15 @@ DRAWS = 10
 MEASURES = ("auroc", "precision")
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Small matrices gain nothing from several threads, and on a busy machine these wait for each other."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
 def peer(name, seed):
     """A detector of PyOD with its documented defaults; those that draw at random get a seed."""
     from importlib import import_module

@@ -8,6 +8,15 @@ from ophamin import mean, scenario
 FEATURES = 4
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Small matrices gain nothing from several threads, and on a busy machine these wait for each other."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
 def estimator():
     """The default score; half of the patterns it is fitted to are held out, so that p-values are exact."""
     from qmpt.metrics.anomaly import AnomalyEstimator

@@ -5,6 +5,8 @@ Six descriptions of data sets are planted among 79 topics, all cut to 400 words,
 score. A unit is one draw of documents and cuts from the same two collections, so the claims are about these.
 """
 
+from functools import cache
+
 import pytest
 
 from ophamin import Refuted, difference, mean, scenario
@@ -12,6 +14,16 @@ from ophamin import Refuted, difference, mean, scenario
 BLOCKS = {"A": ["statistics"], "B": ["topics"], "A+B": ["statistics", "topics"]}
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Small matrices gain nothing from several threads, and on a busy machine these wait for each other."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
+@cache
 def area(arm, seed):
     """Area under the ROC curve of one draw, by the features of the blocks."""
     from sklearn.metrics import roc_auc_score

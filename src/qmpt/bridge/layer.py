@@ -38,12 +38,12 @@ class LayerSubstrate(SubstrateUnderTest):
 
     Args:
         scenario: a name from `qmpt.simulation.scenarios.SCENARIOS`.
-        model_id: the dynamics.
         dt: length of a step, above 0.
         t_end: end of the run, above 0.
         seed: of a run whose stimulus names none.
         name: the name in records.
-        params: constants of the dynamics, such as ``eta_s=0.02``.
+        options: other keys of `qmpt.config.schemas.SimulationSection`, such as ``model_id="linear_v1"``; anything else
+            is a constant of the dynamics, such as ``eta_s=0.02``.
 
     Raises:
         ConfigError: an unknown scenario, model or constant, or a value out of its range.
@@ -60,17 +60,19 @@ class LayerSubstrate(SubstrateUnderTest):
         self,
         scenario: str = "baseline",
         *,
-        model_id: str = "relax_v1",
         dt: float = 0.5,
         t_end: float = 300.0,
         seed: int = 0,
         name: str = "qmpt-layer",
-        **params: Any,
+        **options: Any,
     ) -> None:
+        from qmpt.config.schemas import SimulationSection
+
+        known = {key: value for key, value in options.items() if key in SimulationSection.model_fields}
+        constants = {key: value for key, value in options.items() if key not in known}
         self.name = name
-        self._section: dict[str, Any] = {
-            "scenario": scenario, "model_id": model_id, "dt": dt, "t_end": t_end, "seed": seed, "params": params,
-        }  # fmt: skip
+        self._section: dict[str, Any] = {"scenario": scenario, "dt": dt, "t_end": t_end, "seed": seed, **known}
+        self._section["params"] = {**known.get("params", {}), **constants}
         self._version = self._runner(self._section).config.version()
 
     def git_commit(self) -> str:

@@ -25,7 +25,10 @@ from qmpt.cli.options import (
 from qmpt.cli.output import note, progress, say_json, say_text
 
 if TYPE_CHECKING:
+    from qmpt.cli.populations import Reading
     from qmpt.cli.self_knowledge import Estimators
+    from qmpt.data.models import Pattern
+    from qmpt.viz.reports_models import Assessed
 
 __all__ = ["SELF_FILE", "self_operator"]
 
@@ -66,43 +69,20 @@ def self_operator(
       qmpt self agents --windows 6 --out self
       qmpt self agents --config metrics_default --json
     """  # noqa: D301 - the mark before the example is a backspace, not the two characters
-    from qmpt.cli.assessed import assessed_pattern, best_first, print_assessed
-    from qmpt.cli.layers import featured_layers
+    from qmpt.cli.assessed import print_assessed
     from qmpt.cli.outcome import Outcome, write_json
     from qmpt.cli.populations import read_population
-    from qmpt.cli.self_knowledge import assess_layer, persistence_texts
     from qmpt.config.loader import load_config
     from qmpt.data.io import save_patterns
     from qmpt.viz.reports_caveats import GENERAL, PEOPLE, SELF_OPERATOR
-    from qmpt.viz.reports_models import Assessed
 
     outcome = Outcome("self", out)
     estimators = _estimators(load_config(config) if config is not None else None, seed)
     reading = read_population(path, kind=kind, settings=settings, layer=layer, by=by, least=least, people=people)
-    layers = featured_layers(reading, estimators.features)
-    outcome.lap("reading and features")
-    found, patterns, notes = [], {}, []
-    with progress(len(layers), "self operator") as step:
-        for one in layers:
-            judged = assess_layer(one, estimators)
-            lasting = persistence_texts(one, windows, estimators) if windows > 1 else {}
-            found += [
-                assessed_pattern(name, one.layer_id, each, lasting.get(name, "")) for name, each in judged.found.items()
-            ]
-            notes += [f"{one.layer_id}: {judged.scored.reason}"] if judged.scored.reason else []
-            for name, pattern in judged.patterns.items():
-                patterns[name] = pattern.model_copy(update={"self_operator": judged.found[name].value})
-            step()
-    outcome.lap("self operator")
-    versions = {
-        "self_operator_model_version": estimators.self_operator.self_operator_model_version,
-        "reflexivity_model_version": estimators.reflexivity.reflexivity_model_version,
-    }
-    result = Assessed(
-        quantity="self operator", source=reading.name, patterns=best_first(found), versions=versions, notes=notes,
-        people=reading.people,
-    )  # fmt: skip
-    outcome.inputs, outcome.warnings = reading.inputs, [*reading.notes, *notes]
+    outcome.lap("reading")
+    result, patterns = _assessed(reading, estimators, windows)
+    outcome.lap("features and self operator")
+    outcome.inputs, outcome.warnings = reading.inputs, [*reading.notes, *result.notes]
     outcome.config = {
         "source": reading.options,
         "anomaly": dict(estimators.anomaly),
@@ -111,7 +91,8 @@ def self_operator(
         "windows": windows,
     }
     outcome.seeds = {"all": seed or 0}
-    outcome.counts = {"patterns": len(found), "with a value": sum(one.value is not None for one in found)}
+    with_value = sum(one.value is not None for one in result.patterns)
+    outcome.counts = {"patterns": len(result.patterns), "with a value": with_value}
     outcome.keep(
         {
             SELF_FILE: lambda file: write_json(file, result.model_dump(mode="json")),
@@ -125,6 +106,43 @@ def self_operator(
         say_text(f"{GENERAL} {SELF_OPERATOR}{f' {PEOPLE}' if result.people else ''}")
     for told in reading.notes:
         note(told)
+
+
+def _assessed(reading: Reading, estimators: Estimators, windows: int) -> tuple[Assessed, dict[str, Pattern]]:
+    """The self operator of every pattern, and the patterns with all that was computed for it."""
+    from qmpt.cli.assessed import assessed_pattern, best_first
+    from qmpt.cli.layers import featured_layers
+    from qmpt.cli.populations import enough_people
+    from qmpt.cli.self_knowledge import assess_layer, persistence_texts
+    from qmpt.viz.reports_models import Assessed, AssessedPattern
+
+    layers = featured_layers(reading, estimators.features)
+    found: list[AssessedPattern] = []
+    patterns: dict[str, Pattern] = {}
+    notes: list[str] = []
+    with progress(len(layers), "self operator") as step:
+        for one in layers:
+            enough_people(one.patterns.values(), one.layer_id)
+            judged = assess_layer(one, estimators)
+            lasting = persistence_texts(one, windows, estimators) if windows > 1 else {}
+            for name, each in judged.found.items():
+                found.append(assessed_pattern(name, one.layer_id, each, lasting.get(name, "")))
+                patterns[name] = judged.patterns[name].model_copy(update={"self_operator": each.value})
+            notes += [f"{one.layer_id}: {judged.scored.reason}"] if judged.scored.reason else []
+            step()
+    versions = {
+        "self_operator_model_version": estimators.self_operator.self_operator_model_version,
+        "reflexivity_model_version": estimators.reflexivity.reflexivity_model_version,
+    }
+    result = Assessed(
+        quantity="self operator",
+        source=reading.name,
+        patterns=best_first(found),
+        versions=versions,
+        notes=notes,
+        people=reading.people,
+    )
+    return result, patterns
 
 
 def _estimators(config: Any, seed: int | None) -> Estimators:

@@ -80,6 +80,21 @@ def test_self_rewards_the_one_that_knows_its_place(qmpt, agents, tmp_path):
     assert "not consciousness" in " ".join(result.stdout.split())
 
 
+@pytest.mark.needs("git")
+@pytest.mark.parametrize(
+    "words", [("self",), ("reflexivity",), ("features",), ("score",), ("compare", "{own}")], ids=lambda w: w[0]
+)
+def test_no_command_shows_anything_of_fewer_than_five_people(qmpt, own_repository, tmp_path, words):
+    given = [word.format(own=own_repository) for word in words]
+    result = qmpt(*given, own_repository, "--out", tmp_path / "out")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "fewer than 5" in result.stderr
+    kept = "".join(
+        path.read_text(encoding="utf-8") for path in (tmp_path / "out").glob("*.json") if path.name != "run.json"
+    )
+    assert "author-" not in kept
+
+
 def test_who_says_nothing_of_itself_has_no_self_operator(qmpt, spans):
     found = json.loads(qmpt("self", spans, "--json").stdout)
     assert {one["value"] for one in found["patterns"]} == {None}

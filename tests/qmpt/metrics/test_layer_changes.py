@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from statsmodels.datasets import nile
 
@@ -34,6 +34,10 @@ def cheapest(series, penalty, shortest):
     return best[len(series)]
 
 
+# In these a start is beaten at one end and is the best at a later one, for the winner would leave too short a segment.
+@example([-1, -4, 1, -3, 1, -5, -6, 2], 9.0, 2)
+@example([-5, -2, -4, -5, -6, -1, 2, 2, 6, -5], 4.0, 3)
+@example([-3, 4, -5, 5, -2, 2, -5, -2, -5, 0, 6], 9.0, 4)
 @given(st.lists(st.integers(-6, 6), min_size=8, max_size=40), st.floats(0.5, 30.0), st.integers(1, 4))
 def test_the_segmentation_is_the_cheapest_there_is(values, penalty, shortest):
     series = np.array(values, dtype=float)

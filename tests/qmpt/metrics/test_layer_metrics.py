@@ -106,6 +106,13 @@ def test_weights_say_how_much_each_proxy_counts():
     assert heavy.coverage[0] == pytest.approx(1 / 3)
 
 
+def test_a_level_is_the_weighted_mean_of_its_proxies():
+    values = series(names=("error", "conflict"))
+    alone = [fitted({name: values[name]}).evaluate(proxies({name: values[name]})).stress.value for name in values]
+    both = fitted(values, weights={"conflict": 3.0}).evaluate(proxies(values)).stress
+    assert both.value == pytest.approx((alone[0] + 3.0 * alone[1]) / 4.0)
+
+
 def test_a_proxy_that_did_not_vary_has_no_scale_and_a_reason():
     values = series(names=("error", "conflict", "control")) | {"deficit": np.zeros(N)}
     found = fitted(values).evaluate(proxies(values))

@@ -52,6 +52,11 @@ def test_a_trend_is_kendalls_tau_of_the_indicator_against_time():
     assert (found.window, len(found.variance), found.end[-1]) == (60, 61, 119)
 
 
+def test_a_p_value_counts_the_series_itself_and_is_never_zero():
+    swelling = np.random.default_rng(1).normal(size=200) * np.linspace(0.1, 5.0, 200)
+    assert early_warning(swelling, surrogates=99).variance_trend.p_value == 0.01
+
+
 def test_surrogates_have_the_mean_and_the_spectrum_of_the_series():
     for n in (64, 65):
         series = autoregressive(n, 0.7, 1) + 3.0
