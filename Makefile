@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+OLDEST := collection_errors.py fixtures.py heads.py neighbours.py options.py outcomes.py records.py terminal.py workers.py
 PYTEST := $(BIN)/python -m pytest
 
 .PHONY: scenarios benchmarks test lint types floors oldest bench clean
@@ -33,7 +34,7 @@ floors: $(STAMP)
 oldest: $(STAMP) tests/oldest.txt
 	$(PYTHON) -m venv $(VENV)/oldest
 	$(VENV)/oldest/bin/python -m pip install -q --disable-pip-version-check -e ".[audit,prov]" hypothesis -r tests/oldest.txt
-	$(VENV)/oldest/bin/python -m pytest -q -n 2 tests/plugin
+	$(VENV)/oldest/bin/python -m pytest -q -n 2 $(addprefix tests/plugin/test_,$(OLDEST))
 
 bench: $(STAMP)
 	$(BIN)/python -m pip install -q -e ".[bench]"

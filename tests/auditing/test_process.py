@@ -329,7 +329,8 @@ def test_a_tool_that_vanished_ends_the_session(session):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits another process")
 def test_a_tool_that_takes_all_memory_is_ended_by_the_kernel(monkeypatch, tmp_path):
     monkeypatch.setattr(process, "MOST_MEMORY", 2**28)
-    source = "x = bytearray(2**29); print(len(x))"
+    told = "import resource, time\nwhile resource.getrlimit(resource.RLIMIT_AS)[0] < 0: time.sleep(0.01)\n"
+    source = f"{told}print(len(bytearray(2**29)))"
     ran = run_tool([sys.executable, "-c", source], cwd=tmp_path, seconds=60, max_bytes=10_000)
     assert ran.exit_code == 1
     assert b"MemoryError" in ran.stderr
