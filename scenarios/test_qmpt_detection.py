@@ -150,6 +150,7 @@ def test_tuned_precision_reaches_the_best_peer(trial):
 
 
 @pytest.mark.slow
+@pytest.mark.xfail(raises=Refuted, strict=True, reason="locked before its first run, and refuted by it: KNN is better")
 @scenario(
     "on sets that were not looked at before the default score has a mean AUROC no lower than the best PyOD detector",
     observed("over_the_best") >= 0,
