@@ -33,7 +33,7 @@ floors: $(STAMP)
 
 oldest: $(STAMP) tests/oldest.txt
 	$(PYTHON) -m venv $(VENV)/oldest
-	$(VENV)/oldest/bin/python -m pip install -q --disable-pip-version-check -e ".[audit,prov]" hypothesis -r tests/oldest.txt
+	$(VENV)/oldest/bin/python -m pip install -q --disable-pip-version-check -e ".[audit,prov]" "anyio>=4.4" hypothesis -r tests/oldest.txt
 	$(VENV)/oldest/bin/python -m pytest -q -n 2 $(addprefix tests/plugin/test_,$(OLDEST))
 
 bench: $(STAMP)
