@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pillar ``qmpt.anomaly_share``: how many rows of a run are unusual beside its first ones?
 
-The first rows are the reference. Half of them fit the anomaly score, the others say which scores are usual, so that a
-later row that is drawn like them is called unusual with a known probability. A share far above that says that the run
-drifted, or that its later rows are of another kind; it does not say which.
+The first rows are the reference. Every other one of them fits the anomaly score, and the rest say which scores are
+usual, so that a later row that is drawn like them is called unusual with a known probability. A share far above that
+says that the run drifted, or that its later rows are of another kind; it does not say which.
 
 Source: conformal p-values (Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005). Given how many
 reference scores there are, the number of unusual rows among m is beta-binomial where all rows are exchangeable.
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PILLAR", "AnomalyShare", "anomaly_share"]
 
-_HELD_OUT: Final = 0.5
 _AGREE: Final = 1e-9
 
 
@@ -47,9 +46,8 @@ class AnomalyShare(PillarBase):
     def __post_init__(self) -> None:
         if not 0.0 < self.level < 1.0:
             raise ClaimError(f"level is {self.level!r}; give a probability between 0 and 1, such as 0.05")
-        held_out = int(self.reference * _HELD_OUT)
-        if math.floor(self.level * (held_out + 1)) < 1:
-            least = math.ceil((1.0 / self.level - 1.0) / _HELD_OUT)
+        if math.floor(self.level * (self.reference // 2 + 1) + _AGREE) < 1:
+            least = 2 * math.ceil(1.0 / self.level - 1.0 - _AGREE)
             raise ClaimError(
                 f"reference is {self.reference}; at level {self.level} give {least} rows or more, else none is unusual"
             )
@@ -96,16 +94,17 @@ class AnomalyShare(PillarBase):
         import numpy as np
 
         from qmpt.metrics.anomaly import AnomalyEstimator
+        from qmpt.metrics.conformal import conformal_p_values
 
         rows = np.array(table).T
-        config = {"calibration": "split", "calibration_share": _HELD_OUT, "bootstrap": 0, "seed": self.seed}
+        reference, later = rows[: self.reference], rows[self.reference :]
         try:
-            estimator = AnomalyEstimator(config).fit(rows[: self.reference], feature_names=list(self.features))
-            p_values = estimator.p_values(rows[self.reference :])
+            estimator = AnomalyEstimator({"cross_fit": 0, "bootstrap": 0, "seed": self.seed})
+            estimator.fit(reference[::2], feature_names=list(self.features))
+            calibration = estimator.batch_score(reference[1::2])
+            p_values = conformal_p_values(calibration, estimator.batch_score(later))
         except QmptError as error:
             raise NotComputableError(str(error)) from None
-        calibration = estimator.fitted.calibration
-        assert calibration is not None, "the calibration is split"
         return p_values, len(calibration), estimator.density_model_version
 
 
@@ -116,7 +115,7 @@ def anomaly_share(*features: str, reference: int = 100, level: float = 0.05, see
         features: columns of numbers that are looked at together, at least one.
         reference: first rows, which say what is usual; at least 38 at a level of 0.05.
         level: probability that a row which is drawn like the reference is called unusual, at most; in (0, 1).
-        seed: of the split of the reference.
+        seed: of the models.
 
     Raises:
         ClaimError: no feature, or an argument out of its range.

@@ -102,8 +102,8 @@ class LayerSubstrate(SubstrateUnderTest):
 
         merged = dict(self._section)
         for part in (changes, {key: value for key, value in given.items() if key in SimulationSection.model_fields}):
-            merged |= part
-            merged["params"] = {**self._section["params"], **_mapping(part.get("params", {}))}
+            constants = {**merged["params"], **_mapping(part.get("params", {}))}
+            merged |= {**part, "params": constants}
             if "horizon" in part and "t_end" not in part:
                 del merged["t_end"]
         return merged
