@@ -19,7 +19,6 @@ PEERS = {
     "HBOS": "hbos", "IForest": "iforest", "MCD": "mcd", "ECOD": "ecod", "KNN": "knn", "COPOD": "copod", "LOF": "lof",
 }  # fmt: skip
 DRAWS = 10
-MEASURES = ("auroc", "precision")
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,15 @@ PAIRS = 500
 CHANNELS = {"2 states": (2, 0.2), "8 states": (8, 0.3), "gaussian": (0, 0.6)}
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Small matrices gain nothing from several threads, and on a busy machine these wait for each other."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
 def true_ratio(states, errors):
     """I(S;S')/H(S) of a symmetric channel whose errors fall on every other state alike."""
     kept = 1.0 - errors
