@@ -8,13 +8,9 @@ after 200; the twin says how many are not shown. It is not evidence; the JSON fi
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from ophamin.core.text import escape_markdown, visible
+from ophamin.core.markdown import MarkdownTwin, fenced
 
 if TYPE_CHECKING:
     from ophamin.auditing.audit_record import AuditRecord
@@ -23,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["render"]
 
-_LONGEST: Final = 500
+_TWIN: Final = MarkdownTwin(longest=500)
 _SHOWN_FINDINGS: Final = 200
 
 
@@ -38,7 +34,7 @@ def render(record: AuditRecord) -> str:
         _claim(record),
         _reproduction(record),
         _signature(record),
-        _end(record),
+        _TWIN.ending(record.validate(), "record"),
     )
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
 
@@ -46,9 +42,9 @@ def render(record: AuditRecord) -> str:
 def _head(record: AuditRecord) -> list[str]:
     total = record.summary.total_findings
     number = "no findings" if total == 0 else "1 finding" if total == 1 else f"{total} findings"
-    lines = [f"# Audit of {_text(record.target_path)}: {number}"]
+    lines = [f"# Audit of {_TWIN.text(record.target_path)}: {number}"]
     if lacking := record.shortfalls():
-        lines += ["", f"**Not everything was looked at ({_text('; '.join(lacking))}).**"]
+        lines += ["", f"**Not everything was looked at ({_TWIN.text('; '.join(lacking))}).**"]
     return lines
 
 
@@ -62,7 +58,7 @@ def _identity(record: AuditRecord) -> list[str]:
         "Target": record.target_path,
         "Content hash": record.target_content_hash,
     }
-    return ["## Identity and target", "", *_facts(facts)]
+    return ["## Identity and target", "", *_TWIN.facts(facts)]
 
 
 def _tools(record: AuditRecord) -> list[str]:
@@ -79,7 +75,7 @@ def _tools(record: AuditRecord) -> list[str]:
         )
         for result in record.pillars
     ]
-    return ["## Tools", "", *(_table(titles, rows) or ["No tool ran."])]
+    return ["## Tools", "", *(_TWIN.table(titles, rows) or ["No tool ran."])]
 
 
 def _seen(result: PillarResult) -> str:
@@ -89,8 +85,8 @@ def _seen(result: PillarResult) -> str:
 
 def _summary(record: AuditRecord) -> list[str]:
     summary = record.summary
-    counts = _table(("Severity", "Findings"), summary.severity_histogram.items())
-    files = _table(("File", "Findings"), summary.top_files)
+    counts = _TWIN.table(("Severity", "Findings"), summary.severity_histogram.items())
+    files = _TWIN.table(("File", "Findings"), summary.top_files)
     lines = ["## Summary", "", *(counts or ["No findings."])]
     return [*lines, "", *files] if files else lines
 
@@ -102,7 +98,7 @@ def _findings(record: AuditRecord) -> list[str]:
     findings.sort(key=_worst_first)
     shown = findings[:_SHOWN_FINDINGS]
     rows = [(item.severity.value, _place(item), item.pillar_name, item.rule_id or "-", item.message) for item in shown]
-    table = _table(("Severity", "Place", "Pillar", "Rule", "Message"), rows)
+    table = _TWIN.table(("Severity", "Place", "Pillar", "Rule", "Message"), rows)
     rest = len(findings) - len(shown)
     return ["## Findings", "", *table, *(["", f"And {rest} more in the JSON file."] if rest else [])]
 
@@ -130,56 +126,13 @@ def _claim(record: AuditRecord) -> list[str]:
         "Config hash": record.preregistration.config_hash,
         "Analysis plan": record.preregistration.analysis_plan,
     }
-    return ["## Claim and verdict", "", *_facts(facts)]
+    return ["## Claim and verdict", "", *_TWIN.facts(facts)]
 
 
 def _reproduction(record: AuditRecord) -> list[str]:
-    return ["## Reproduction", "", *_fenced(record.reproduction_command)]
+    return ["## Reproduction", "", *fenced(record.reproduction_command)]
 
 
 def _signature(record: AuditRecord) -> list[str]:
     facts = {"HMAC-SHA256": record.signature or "unsigned"}
-    return ["## Signature", "", *_facts(facts), "", "Shown as stored; this text did not check it."]
-
-
-def _end(record: AuditRecord) -> list[str]:
-    problems = record.validate()
-    state = ["The record is well-formed."]
-    if problems:
-        state = [f"**The record is not well-formed ({len(problems)}):**", ""]
-        state += [f"- {_text(problem)}" for problem in problems]
-    caveat = "The JSON file is the record. This text is a view of it and can be changed by anyone."
-    return ["---", "", *state, "", caveat]
-
-
-def _facts(facts: Mapping[str, Any]) -> list[str]:
-    return [f"- {title}: {_text(value)}" for title, value in facts.items()]
-
-
-def _table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """A table, or nothing where there are no rows."""
-    lines = [f"| {' | '.join(_text(cell) for cell in row)} |" for row in rows]
-    if not lines:
-        return []
-    return [f"| {' | '.join(titles)} |", "|" + " --- |" * len(titles), *lines]
-
-
-def _fenced(text: str) -> list[str]:
-    """A command to be pasted; the fence is longer than any run of backticks inside."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return [fence, visible(text), fence]
-
-
-def _text(value: Any) -> str:
-    """One line that shows ``value`` and does nothing else."""
-    return _line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-
-
-@lru_cache(maxsize=1024)  # findings share paths, rules and messages
-def _line(plain: str) -> str:
-    if not plain.strip():
-        return "(empty)"
-    if len(plain) > _LONGEST:
-        plain = plain[:_LONGEST] + " ... (cut; whole in the JSON file)"
-    return escape_markdown(plain)
+    return ["## Signature", "", *_TWIN.facts(facts), "", "Shown as stored; this text did not check it."]

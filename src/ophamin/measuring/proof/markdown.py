@@ -7,14 +7,12 @@ be no heading, table cell, link, image or tag. The twin is not evidence; the JSO
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from ophamin.core.text import escape_markdown, visible
+from ophamin.core.markdown import MarkdownTwin, fenced
 
 if TYPE_CHECKING:
     from ophamin.core.evidence import PillarEvidence
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["render"]
 
-_LONGEST: Final = 2000
+_TWIN: Final = MarkdownTwin(longest=2000)
 _SHOWN_ENTRIES: Final = 40
 _STATED: Final = {
     "Scenario": "ophamin:name",
@@ -50,14 +48,14 @@ def render(record: ProofContent) -> str:
         _reproduction(record),
         _provenance(record),
         _signature(record),
-        _end(record),
+        _TWIN.ending(record.validate(), "evidence"),
     )
     return "\n\n".join("\n".join(lines) for lines in sections) + "\n"
 
 
 def _head(record: ProofContent) -> list[str]:
-    title = f"# {record.verdict.outcome}: {_text(record.claim.statement)}"
-    facts = _facts(_scenario_facts(record.provenance))
+    title = f"# {record.verdict.outcome}: {_TWIN.text(record.claim.statement)}"
+    facts = _TWIN.facts(_scenario_facts(record.provenance))
     return [title, "", *facts] if facts else [title]
 
 
@@ -69,7 +67,7 @@ def _identity(record: ProofContent) -> list[str]:
         "Revision": record.ophamin_git_commit,
         "Created at": record.created_at,
     }
-    return ["## 1. Identity", "", *_facts(facts)]
+    return ["## 1. Identity", "", *_TWIN.facts(facts)]
 
 
 def _claim(record: ProofContent) -> list[str]:
@@ -81,7 +79,7 @@ def _claim(record: ProofContent) -> list[str]:
         "H0": claim.h0,
         "H1": claim.h1,
     }
-    return ["## 2. Claim", "", *_facts(facts)]
+    return ["## 2. Claim", "", *_TWIN.facts(facts)]
 
 
 def _preregistration(record: ProofContent) -> list[str]:
@@ -93,14 +91,14 @@ def _preregistration(record: ProofContent) -> list[str]:
         "Analysis plan": registered.analysis_plan,
         "Parameters": registered.sweep_grid,
     }
-    return ["## 3. Pre-registration", "", *_facts(facts)]
+    return ["## 3. Pre-registration", "", *_TWIN.facts(facts)]
 
 
 def _data(record: ProofContent) -> list[str]:
     facts = {"System under test": record.substrate_name, "Revision": record.substrate_git_commit}
     rows = [(ref.name, ref.kind, ref.n_records, ref.content_hash, ref.source) for ref in record.datasets]
-    table = _table(("Data set", "Kind", "Records", "Content hash", "Source"), rows)
-    return ["## 4. Data", "", *_facts(facts), "", *(table or ["No data set."])]
+    table = _TWIN.table(("Data set", "Kind", "Records", "Content hash", "Source"), rows)
+    return ["## 4. Data", "", *_TWIN.facts(facts), "", *(table or ["No data set."])]
 
 
 def _evidence(record: ProofContent) -> list[str]:
@@ -118,9 +116,9 @@ def _evidence(record: ProofContent) -> list[str]:
         for piece in record.evidence
     ]
     titles = ("Pillar", "Statistic", "Value", "Interval", "p", "Effect size", "Cross-check", "Library")
-    details = [f"- {_text(piece.pillar)}: {_text(piece.detail)}" for piece in record.evidence if piece.detail]
+    details = [f"- {_TWIN.text(piece.pillar)}: {_TWIN.text(piece.detail)}" for piece in record.evidence if piece.detail]
     folded = _folded("Details", details) if details else []
-    return ["## 5. Evidence", "", *(_table(titles, rows) or ["No evidence."]), *folded]
+    return ["## 5. Evidence", "", *(_TWIN.table(titles, rows) or ["No evidence."]), *folded]
 
 
 def _verdict(record: ProofContent) -> list[str]:
@@ -131,7 +129,7 @@ def _verdict(record: ProofContent) -> list[str]:
         "Threshold": verdict.threshold.describe(),
         "Reasoning": verdict.reasoning,
     }
-    return ["## 6. Verdict", "", *_facts(facts)]
+    return ["## 6. Verdict", "", *_TWIN.facts(facts)]
 
 
 def _reproduction(record: ProofContent) -> list[str]:
@@ -139,13 +137,13 @@ def _reproduction(record: ProofContent) -> list[str]:
     facts = {"Builds on": ", ".join(again.lineage_chain) or "no other record"}
     shown = tuple(islice(again.environment.items(), _SHOWN_ENTRIES))
     folded = _folded(f"Environment, {len(again.environment)} entries", _entries(shown, len(again.environment)))
-    return ["## 7. Reproduction", "", *_fenced(again.command), "", *_facts(facts), *folded]
+    return ["## 7. Reproduction", "", *fenced(again.command), "", *_TWIN.facts(facts), *folded]
 
 
 @lru_cache(maxsize=4)
 def _entries(shown: tuple[tuple[str, str], ...], total: int) -> tuple[str, ...]:
     """The environment as lines; all records of a session share it."""
-    lines = tuple(f"- {_text(name)} {_text(version)}" for name, version in shown)
+    lines = tuple(f"- {_TWIN.text(name)} {_TWIN.text(version)}" for name, version in shown)
     return (*lines, f"- and {total - len(shown)} more in the JSON file") if total > len(shown) else lines
 
 
@@ -154,7 +152,7 @@ def _provenance(record: ProofContent) -> list[str]:
         return ["## 8. Provenance", "", "No provenance graph."]
     kinds = {kind: record.provenance.get(kind) for kind in ("agent", "entity", "activity")}
     rows = [(kind, len(nodes), ", ".join(nodes)) for kind, nodes in kinds.items() if isinstance(nodes, Mapping)]
-    table = _table(("Kind", "Number", "Names"), rows)
+    table = _TWIN.table(("Kind", "Number", "Names"), rows)
     return ["## 8. Provenance", "", *(table or ["A graph without agents, entities or activities."])]
 
 
@@ -165,17 +163,7 @@ def _signature(record: ProofContent) -> list[str]:
             "Attested by": record.attestation["author"],
             "Public key": f"{record.attestation['algorithm']} {record.attestation['public_key']}",
         }
-    return ["## 9. Signature", "", *_facts(facts), "", "Shown as stored; this text did not check it."]
-
-
-def _end(record: ProofContent) -> list[str]:
-    problems = record.validate()
-    state = ["The record is well-formed."]
-    if problems:
-        state = [f"**The record is not well-formed ({len(problems)}):**", ""]
-        state += [f"- {_text(problem)}" for problem in problems]
-    caveat = "The JSON file is the evidence. This text is a view of it and can be changed by anyone."
-    return ["---", "", *state, "", caveat]
+    return ["## 9. Signature", "", *_TWIN.facts(facts), "", "Shown as stored; this text did not check it."]
 
 
 def _scenario_facts(provenance: Mapping[str, Any]) -> dict[str, Any]:
@@ -203,38 +191,5 @@ def _or_dash(value: float | None) -> str:
     return "-" if value is None else str(value)
 
 
-def _facts(facts: Mapping[str, Any]) -> list[str]:
-    return [f"- {title}: {_text(value)}" for title, value in facts.items()]
-
-
-def _table(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
-    """A table, or nothing where there are no rows."""
-    lines = [f"| {' | '.join(_text(cell) for cell in row)} |" for row in rows]
-    if not lines:
-        return []
-    return [f"| {' | '.join(titles)} |", "|" + " --- |" * len(titles), *lines]
-
-
-def _fenced(text: str) -> list[str]:
-    """A command to be pasted; the fence is longer than any run of backticks inside."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return [fence, visible(text), fence]
-
-
 def _folded(title: str, lines: Sequence[str]) -> list[str]:
     return ["", f"<details><summary>{title}</summary>", "", *lines, "", "</details>"]
-
-
-def _text(value: Any) -> str:
-    """One line that shows ``value`` and does nothing else."""
-    return _line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-
-
-@lru_cache(maxsize=1024)  # records of one session share most of what they say
-def _line(plain: str) -> str:
-    if not plain.strip():
-        return "(empty)"
-    if len(plain) > _LONGEST:
-        plain = plain[:_LONGEST] + " ... (cut; whole in the JSON file)"
-    return escape_markdown(plain)
