@@ -19,6 +19,7 @@ from ophamin.seeing.corpus.lookup import get_corpus, list_corpora
 from ophamin.seeing.substrate.base import make_substrate
 from ophamin.seeing.substrate.function import FunctionSubstrate
 from ophamin.seeing.substrate.recording import RecordingSubstrate
+from qmpt.bridge import anomaly_share, losses, reflexivity_coverage
 
 
 def git(folder, *arguments):
@@ -70,6 +71,9 @@ CONFIGURED = {
     "diagnostics.assumptions": [assumptions("phi")],
     "diagnostics.inertia": [inertia(expected="asked", observed="phi", accepted="hit")],
     "diagnostics.kernel_coupling": [kernel_coupling(coefficient="coefficient", repetition="seed", collapsed="bad")],
+    "qmpt.anomaly_share": [anomaly_share("phi", "x", reference=40)],
+    "qmpt.losses": [losses("phi", "x", by="user")],
+    "qmpt.reflexivity_coverage": [reflexivity_coverage(by="user", probability="phi", outcome="bad")],
 }
 READS_ANY_RUN = {"F.provenance", "O.drift"}
 """Compute without configuration, and are tried so above."""
@@ -169,6 +173,7 @@ SOURCES = {
     "lines": "lines:rows.txt",
     "folder": "folder:docs",
     "git": "git:repo",
+    "qmpt-patterns": "qmpt-patterns:repo,kind=git",
 }
 
 

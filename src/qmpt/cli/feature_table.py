@@ -89,8 +89,8 @@ def build_spec(
         DataError: no specification reads any of the modalities.
     """
     import qmpt.features  # noqa: F401 - registers the specifications
-    from qmpt.cli.number_features import NumbersFeatureSpec
     from qmpt.features.multimodal import MODALITY_SPECS, MultiModalFeatureSpec
+    from qmpt.features.named_numbers import NumbersFeatureSpec
     from qmpt.features.registry import create_feature_spec
 
     if config is not None:

@@ -351,7 +351,8 @@ class AnomalyEstimator(BaseModel):
             if not 0 <= x < len(fit.rows):
                 raise DataError(f"row {x} is asked for, and the population has {len(fit.rows)}; count from 0")
             return explain_row(fit, fit.population.table[x], fit.terms, int(x), top)
-        return explain_row(fit, np.asarray(x, dtype=np.float64), self._one(x, impact, pattern_id), 0, top)
+        terms = self._one(x, impact, pattern_id)
+        return explain_row(fit, np.asarray(x, dtype=np.float64), terms, 0, top)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 

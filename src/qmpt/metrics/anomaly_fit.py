@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ def fit_population(population: Population, recipe: Recipe) -> Fit:
         DataError: no feature varies.
     """
     settings, table = recipe.settings, population.table
-    kept, held = _split(canonical_order(table), settings)
+    kept, held = _split(population, settings)
     standardiser = RobustStandardiser.fit(table[kept])
     rows = standardiser.transform(table)
     seen = rows[kept]
@@ -135,8 +136,9 @@ def choose_thresholds(scores: Array, settings: AnomalySettings) -> Thresholds:
     return find_thresholds(scores, settings.rare_quantile, settings.anomaly_quantile)
 
 
-def _split(order: NDArray[np.intp], settings: AnomalySettings) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _split(population: Population, settings: AnomalySettings) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Rows to fit, in canonical order, and rows to calibrate on."""
+    order = canonical_order(population.table)
     n = len(order)
     if settings.calibration == "cross":
         return order, order[:0]
@@ -147,8 +149,18 @@ def _split(order: NDArray[np.intp], settings: AnomalySettings) -> tuple[NDArray[
             "fewest; add patterns, or set calibration to 'cross'"
         )
     out = np.zeros(n, dtype=bool)
-    out[np.random.default_rng(settings.seed).choice(n, count, replace=False)] = True
-    return order[~out], order[out]
+    out[_drawn_by_id(population.ids, count, settings.seed)] = True
+    return order[~out[order]], order[out[order]]
+
+
+def _drawn_by_id(ids: Sequence[Hashable], count: int, seed: int) -> NDArray[np.intp]:
+    """Rows whose ids have the smallest digests.
+
+    Values must have no say in who is held out: with a draw among sorted rows one seed would hold out the same ranks of
+    every population, and what was held out would not be exchangeable with a new pattern.
+    """
+    digests = [sha256(f"{seed} {one!r}".encode()).digest() for one in ids]
+    return np.array(sorted(range(len(digests)), key=digests.__getitem__)[:count])
 
 
 def resolve_impact(settings: AnomalySettings, impact: Any, ids: Sequence[Hashable], graph: Any) -> Impact | None:

@@ -3,7 +3,6 @@ import pytest
 
 from qmpt.cli.feature_table import FEWEST_FOR_TOPICS, compute_features
 from qmpt.cli.layers import FeaturedLayer
-from qmpt.cli.number_features import NumbersFeatureSpec, signed_log
 from qmpt.cli.options import Grouping
 from qmpt.cli.output import say_table
 from qmpt.cli.population_statistics import population_statistics
@@ -12,7 +11,7 @@ from qmpt.cli.self_knowledge import Estimators, _parts, _window_scores
 from qmpt.cli.simulating import sparkline
 from qmpt.data.io import save_observations, save_patterns
 from qmpt.data.models import Observation, Pattern
-from qmpt.errors import ConfigError, DataError, InsufficientEvidence, SourceError
+from qmpt.errors import DataError, InsufficientEvidence, SourceError
 from qmpt.metrics.reflexivity import ReflexivityEstimator
 from qmpt.metrics.self_operator import SelfOperatorEstimator
 
@@ -144,25 +143,6 @@ def test_topics_need_a_hundred_patterns():
 def test_modalities_that_no_feature_reads_are_named():
     with pytest.raises(DataError, match="modalities belief"):
         compute_features([seen(1, modality="belief", payload={})])
-
-
-def test_numbers_are_taken_on_a_logarithmic_scale_and_missing_ones_are_no_zeros():
-    spec = NumbersFeatureSpec(["lines"])
-    given = [seen(n, "a", n, "numeric", [value]) for n, value in enumerate([99.0, None, 99.0])]
-    rows = spec.fit_transform([*given, seen("b", "b", 0, "numeric", [None])])
-    assert rows[0, 0] == pytest.approx(signed_log(99.0))
-    assert rows[1].tolist() == [rows[0, 0], rows[0, 1], 1.0]
-
-
-@pytest.mark.parametrize("value", [1e301, True, "7"], ids=["huge", "bool", "text"])
-def test_what_is_no_number_is_refused_by_its_name(value):
-    with pytest.raises(DataError, match="lines"):
-        NumbersFeatureSpec(["lines"]).fit_transform([seen(1, "a", 0, "numeric", [value])])
-
-
-def test_numbers_need_names():
-    with pytest.raises(ConfigError, match="at least 1"):
-        NumbersFeatureSpec([])
 
 
 def test_a_population_is_described_in_its_own_units():

@@ -282,6 +282,39 @@ def test_p_values_need_patterns_that_no_model_saw():
     assert estimator.p_values(np.full((1, 3), 9.0)).tolist() == [1 / 26]
 
 
+@pytest.mark.parametrize("row", ["a name", [["text"] * 3], None], ids=["name", "table", "none"])
+def test_what_is_no_row_cannot_be_explained(row):
+    with pytest.raises(DataError, match="give one row"):
+        fitted(normal()).explain(row)
+
+
+def held_out_by(estimator, ids):
+    return set(ids) - {ids[row] for row in estimator.fitted.kept}
+
+
+def test_who_is_held_out_is_drawn_by_ids_and_not_by_values():
+    config, ids = {"calibration": "split"}, [f"p{number}" for number in range(100)]
+    one = fitted(normal(100), config, ids=ids)
+    turned = fitted(normal(100)[::-1], config, ids=ids[::-1])
+    np.testing.assert_allclose(turned.scores, one.scores[::-1], rtol=1e-9)
+    assert held_out_by(turned, ids[::-1]) == held_out_by(one, ids)
+    assert held_out_by(fitted(normal(100, seed=1), config, ids=ids), ids) == held_out_by(one, ids)
+    assert held_out_by(fitted(normal(100), config | {"seed": 1}, ids=ids), ids) != held_out_by(one, ids)
+
+
+@pytest.mark.parametrize("seed", [0, 2])
+def test_p_values_of_a_split_are_uniform_whatever_the_seed(seed):
+    draw = np.random.default_rng(7)
+    config = {"calibration": "split", "calibration_share": 0.49, "bootstrap": 0, "seed": seed}
+    found = [
+        fitted(draw.normal(size=(101, 1)), config, mode="euclidean").p_values(draw.normal(size=(40, 1)))
+        for _ in range(150)
+    ]
+    # Forty p-values of one fit are not independent, so the standard error is that of the fits.
+    means = np.array([(p <= 0.2).mean() for p in found])
+    assert abs(means.mean() - 0.2) < 3.5 * means.std() / len(means) ** 0.5
+
+
 def test_a_split_that_leaves_too_few_is_refused():
     with pytest.warns(FewPatternsWarning), pytest.raises(InsufficientEvidence, match="6 patterns leave 4"):
         fitted(normal(6), {"calibration": "split"})
