@@ -7,6 +7,17 @@ from ophamin import observed, rate, scenario
 from qmpt.bridge import observations_in, reflexivity_coverage
 
 
+def scored(observations):
+    """The default score of what agents did and wrote, and their names."""
+    from qmpt.features.multimodal import MultiModalFeatureSpec
+    from qmpt.metrics.anomaly import AnomalyEstimator
+
+    spec = MultiModalFeatureSpec(modalities={"behavior": {}, "text": {"blocks": ["statistics"]}})
+    rows = spec.fit_transform(observations)
+    names = spec.pattern_ids_
+    return AnomalyEstimator().fit(rows, ids=names, feature_names=spec.feature_names_), names
+
+
 @scenario(
     "in the traces of the worked example the agent that fails is the most unusual, and its failures are named first",
     observed("place", deterministic=True) == 1,
@@ -24,15 +35,10 @@ def test_the_failing_agent_is_found(stream, trial):
 
     If refuted: the worked example says something else than the software.
     """
-    from qmpt.features.multimodal import MultiModalFeatureSpec
-    from qmpt.metrics.anomaly import AnomalyEstimator
-
     seen = [one for record in stream for one in observations_in(record)]
-    spec = MultiModalFeatureSpec(modalities={"behavior": {}, "text": {"blocks": ["statistics"]}})
     with pytest.warns(match="12 patterns"):
-        rows = spec.fit_transform(seen)
-        estimator = AnomalyEstimator().fit(rows, ids=spec.pattern_ids_, feature_names=spec.feature_names_)
-    agent = spec.pattern_ids_.index("shop/refunds")
+        estimator, agents = scored(seen)
+    agent = agents.index("shop/refunds")
     named = [part.feature for part in estimator.explain(agent).top_features]
     for one in seen:
         if one.modality == "text":
@@ -51,9 +57,7 @@ NOISY = "scenario=single_anomaly,t_end=150,potential=3,anomaly_level=0.6,eta_s=0
     rate("raised") >= 0.9,
     tier="scientific",
     family="qmpt-traces",
-    substrates={
-        model: f"qmpt-layer:model_id={model},{NOISY}" for model in ("relax_v1", "linear_v1", "replicator_v1")
-    },
+    substrates={model: f"qmpt-layer:model_id={model},{NOISY}" for model in ("relax_v1", "linear_v1", "replicator_v1")},
     budget=200,
 )
 def test_an_anomaly_raises_capacity_under_every_model(substrate, trial, rng):

@@ -302,6 +302,6 @@ def test_each_file_is_read_once(tmp_path, monkeypatch):
     from ophamin.auditing import fingerprints as room
 
     asked = []
-    monkeypatch.setattr(room, "_read", lambda file: asked.append(file.name) or b"")
+    monkeypatch.setattr(room, "read_within", lambda root, path, most: asked.append(path) or b"")
     fingerprints([finding(1, path="a.py"), finding(2, path="a.py"), finding(1, path="b.py")], tmp_path)
     assert asked == ["a.py", "b.py"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ophamin.auditing import sessions
 from ophamin.auditing.base import AuditOptions, Coverage, PillarState
 from ophamin.auditing.pillars import ruff as module
 from ophamin.auditing.pillars.output_fields import as_mapping, as_text, as_whole
@@ -353,7 +354,7 @@ def test_ten_thousand_findings_are_all_there(pillar, tree):
 def test_batches_change_nothing(pillar, tree, monkeypatch):
     root = tree({f"{index:02}.py": UNUSED for index in range(30)} | {"11.py": BOMB, "12.py": BROKEN})
     whole = pillar.run(root)
-    monkeypatch.setattr(module, "_BATCH_BYTES", 4 * (len(str(root)) + 7))
+    monkeypatch.setattr(sessions, "BATCH_BYTES", 4 * (len(str(root)) + 7))
     parts = pillar.run(root)
     assert parts.findings == whole.findings
     assert parts.extra == whole.extra

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from ophamin.auditing.claims import attached_claim, shortfalls
@@ -18,6 +17,7 @@ from ophamin.auditing.results import STATE_KEY, PillarResult
 from ophamin.auditing.states import PillarState
 from ophamin.auditing.tallies import TOP, TOP_FILES, is_top_of, severity_histogram
 from ophamin.core.canonical import content_hash
+from ophamin.core.timestamps import moment_of
 
 if TYPE_CHECKING:
     from ophamin.auditing.audit_record import AuditRecord
@@ -37,7 +37,7 @@ def problems_of(record: AuditRecord) -> list[str]:
 def _identity(record: AuditRecord) -> Iterator[str]:
     if not record.ophamin_version.strip():
         yield "identity.ophamin_version is empty: say which version made the record"
-    if _moment(record.captured_at) is None:
+    if moment_of(record.captured_at) is None:
         shown = record.captured_at[:_SHOWN]
         yield f"identity.captured_at is {shown!r}, no ISO 8601 time with an offset; write ...T12:00:00+00:00"
 
@@ -134,7 +134,7 @@ def _claimed(record: AuditRecord) -> Iterator[str]:
 def _registered(record: AuditRecord, registered: PreRegistration) -> Iterator[str]:
     if not registered.config_hash.strip() or not registered.data_hash.strip():
         yield "preregistration.config_hash or data_hash is empty: hash what was fixed before the run"
-    before, after = _moment(registered.preregistered_at), _moment(record.captured_at)
+    before, after = moment_of(registered.preregistered_at), moment_of(record.captured_at)
     if before is None:
         yield "preregistration.preregistered_at is no ISO 8601 time with an offset; write ...T12:00:00+00:00"
     elif after is not None and before > after:
@@ -184,12 +184,3 @@ _CHECKS: Final[tuple[Callable[[AuditRecord], Iterator[str]], ...]] = (
     _claimed,
     _signature,
 )
-
-
-def _moment(text: str) -> datetime | None:
-    """The time ``text`` stands for, or None where it is not one, or has no offset to compare it by."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else None

@@ -12,17 +12,16 @@ This module keeps no baseline and judges no finding.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import stat
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final, Literal
 
 from ophamin.auditing.findings import Finding
+from ophamin.auditing.regular_files import read_within
 from ophamin.core.canonical import canonical_bytes
 
 __all__ = [
@@ -44,7 +43,6 @@ MAX_SOURCE_BYTES: Final = 8 * 2**20
 
 _DIGITS: Final = 32  # 128 bits: nobody can make a finding that is taken for an accepted one
 _LINE_ENDS: Final = re.compile(r"\r\n|\r|\n")  # as tools count; str.splitlines knows more ends than they do
-_NO_WAIT = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 How = Literal["equal", "same line", "renamed file"]
 
@@ -228,20 +226,6 @@ def _digest(kind: str, parts: list[str]) -> str:
 
 def _lines_of(root: Path, path: str) -> list[str]:
     """The lines of a file inside ``root``; none where it is not a regular file that can be read."""
-    parts = PurePosixPath(path)
-    if parts.is_absolute() or ".." in parts.parts:
-        return []
     with suppress(OSError, ValueError):
-        file = root / parts
-        if file.parent.resolve().is_relative_to(root.resolve()):
-            return _LINE_ENDS.split(_read(file).decode("utf-8", "surrogateescape"))
+        return _LINE_ENDS.split(read_within(root, path, MAX_SOURCE_BYTES).decode("utf-8", "surrogateescape"))
     return []
-
-
-def _read(file: Path) -> bytes:
-    descriptor = os.open(file, os.O_RDONLY | _NO_WAIT)
-    with open(descriptor, "rb") as handle:  # noqa: PTH123 - a descriptor, not a path
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > MAX_SOURCE_BYTES:
-            return b""
-        return handle.read(MAX_SOURCE_BYTES)

@@ -7,17 +7,16 @@ No link is followed, no pipe is waited for, nothing outside the tree is read, an
 from __future__ import annotations
 
 import os
-import stat
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from ophamin.auditing.fingerprints import MAX_SOURCE_BYTES
 from ophamin.auditing.listing import PYTHON_SUFFIXES, list_files
+from ophamin.auditing.regular_files import read_within
 
 __all__ = ["CONFIG_NAMES", "is_inside", "is_there", "read_inside", "watched_files"]
 
-_NO_WAIT: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 CONFIG_NAMES: Final = (
     "pyproject.toml",
@@ -78,15 +77,6 @@ def read_inside(root: Path, path: str, most: int = MAX_SOURCE_BYTES) -> bytes | 
     Returns:
         None where it is not there, no regular file, behind a link that leaves the tree, or too large.
     """
-    if not is_inside(path):
-        return None
     with suppress(OSError, ValueError):
-        file = root / PurePosixPath(path)
-        if not file.parent.resolve().is_relative_to(root.resolve()):
-            return None
-        with open(os.open(file, os.O_RDONLY | _NO_WAIT), "rb") as handle:  # noqa: PTH123 - a descriptor, not a path
-            facts = os.fstat(handle.fileno())
-            if stat.S_ISREG(facts.st_mode) and facts.st_size <= most:
-                data = handle.read(most + 1)
-                return data if len(data) <= most else None
+        return read_within(root, path, most)
     return None

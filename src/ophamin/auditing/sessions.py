@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import final
+from typing import Final, final
 
 from ophamin.auditing.base import RunFacts
 from ophamin.auditing.process import ToolRun, run_tool
 from ophamin.auditing.states import PillarState
 from ophamin.errors import OphaminError
 
-__all__ = ["ToolSession", "ToolStoppedError"]
+__all__ = ["BATCH_BYTES", "ToolSession", "ToolStoppedError", "batches"]
+
+BATCH_BYTES: Final = 2**18
+"""Of paths on one command line; Linux takes 2 MiB, macOS 1 MiB with the environment."""
 
 
 class ToolStoppedError(OphaminError):
@@ -109,3 +112,23 @@ class ToolSession:
             raw_stderr_bytes=sum(said for _, _, said in self._runs),
             wall_time_s=time.monotonic() - self._started,
         )
+
+
+def batches(names: Sequence[str], root: Path) -> Iterator[list[str]]:
+    """The names in parts whose paths fit on one command line.
+
+    Example:
+        >>> list(batches(["a.py", "b.py"], Path("/src")))
+        [['a.py', 'b.py']]
+    """
+    batch: list[str] = []
+    size = 0
+    for name in names:
+        length = len(os.fsencode(f"{root}/{name}")) + 1
+        if batch and size + length > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(name)
+        size += length
+    if batch:
+        yield batch

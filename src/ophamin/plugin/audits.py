@@ -24,9 +24,8 @@ from ophamin.auditing.listing import ListingError, list_files
 from ophamin.auditing.outcomes import AuditOutcome, ToolOutcome, judge_ratchet, judge_result
 from ophamin.auditing.ratchet import compare_to_baseline
 from ophamin.auditing.results import PillarResult
-from ophamin.auditing.runner import AuditRunner, tree_digest
+from ophamin.auditing.runner import DEFAULT_TOOLS, AuditRunner, tree_digest
 from ophamin.core.text import visible
-from ophamin.plugin.options import DEFAULT_TOOLS
 from ophamin.registry import AUDITORS
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
     from ophamin.plugin.docket import Docket
 
-__all__ = ["DEFAULT_TOOLS", "AuditItem", "Auditing", "Audits"]
+__all__ = ["AuditItem", "Auditing", "Audits"]
 
 _WORDS = {AuditOutcome.PASSED: "PASSED", AuditOutcome.FAILED: "FAILED", AuditOutcome.UNDECIDED: "INCONCLUSIVE"}
 _COLOURS = {AuditOutcome.PASSED: "green", AuditOutcome.FAILED: "red", AuditOutcome.UNDECIDED: "yellow"}
@@ -136,7 +135,7 @@ class Auditing:
         self.shown = recorded_path(target)
         self._audits = audits
         self.target = target
-        self._tools = docket.options.audit_tools
+        self._tools = docket.options.audit_tools or DEFAULT_TOOLS
         self._selected: list[str] = []
         self._mine: dict[str, PillarResult] = {}
         self._reported: dict[str, PillarResult] = {}

@@ -17,7 +17,6 @@ __all__ = ["Options", "add_options", "read_options"]
 
 DEFAULT_FOLDER = "proofs/latest"
 DEFAULT_LEDGER = ".ophamin/ledger"
-DEFAULT_TOOLS = ("ruff", "bandit", "mypy", "pip-audit")
 GATES = ("refuted", "inconclusive", "none")
 
 
@@ -42,7 +41,7 @@ class Options:
         against_itself: measure how far runs of the same system differ by noise, and try no claim.
         pilot: with ``plan``, run a few units of each claim to time them.
         audit: file or folder whose source code is audited, absolute; None audits nothing.
-        audit_tools: names of the auditors.
+        audit_tools: names of the auditors; none for the default ones.
     """
 
     folder: Path
@@ -147,7 +146,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("ophamin_key_file", "private key that signs the records", default="")
     parser.addini("ophamin_require_signature", "fail where there is no key", type="bool", default=False)
     parser.addini("ophamin_audit", "file or folder whose source code is audited", default="")
-    parser.addini("ophamin_audit_tools", "tools of --ophamin-audit", type="args", default=list(DEFAULT_TOOLS))
+    parser.addini("ophamin_audit_tools", "tools of --ophamin-audit; without, all four", type="args", default=[])
     parser.addini(
         "ophamin_ledger", "where attempts are noted, so that a rerun never starts over", default=DEFAULT_LEDGER
     )

@@ -22,8 +22,8 @@ from ophamin.auditing.pillars.bandit_cache import BanditCache, cache_key_file, e
 from ophamin.auditing.pillars.bandit_output import FileReport
 from ophamin.auditing.pillars.bandit_scan import OWN_ARGUMENTS, BanditScan
 from ophamin.auditing.pillars.installed import installed_version, plugins
-from ophamin.auditing.pillars.regular_files import read_within
 from ophamin.auditing.pillars.source_files import Look, SourceFilePillar
+from ophamin.auditing.regular_files import read_within
 from ophamin.auditing.sessions import ToolSession, ToolStoppedError
 from ophamin.core.canonical import content_hash
 

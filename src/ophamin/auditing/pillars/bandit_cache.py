@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ophamin.auditing.pillars.bandit_output import FileReport, Issue
-from ophamin.auditing.pillars.regular_files import read_regular
+from ophamin.auditing.regular_files import read_regular
 from ophamin.core.canonical import canonical_bytes, content_hash
 from ophamin.core.files import TEMPORARY_PREFIX, write_atomic
 from ophamin.errors import RecordWriteError

@@ -8,8 +8,7 @@ absolute path. What it says is read elsewhere, and kept elsewhere.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -17,7 +16,7 @@ from typing import Final
 from ophamin.auditing.bisect import bisect
 from ophamin.auditing.pillars.bandit_output import BanditOutputError, FileReport, read_output
 from ophamin.auditing.process import ToolRun
-from ophamin.auditing.sessions import ToolSession, ToolStoppedError
+from ophamin.auditing.sessions import ToolSession, ToolStoppedError, batches
 from ophamin.auditing.states import PillarState
 
 __all__ = ["OWN_ARGUMENTS", "BanditScan"]
@@ -26,7 +25,6 @@ _SETTINGS: Final = "settings.ini"
 OWN_ARGUMENTS: Final = ("--quiet", "--format=json", "--number=1", "--exclude=", f"--ini={_SETTINGS}")
 """What bandit is always given, besides a configuration and the files."""
 
-_BATCH_BYTES: Final = 2**18  # of paths on one command line; Linux takes 2 MiB, macOS 1 MiB with the environment
 _REFUSED: Final = 2  # its status for arguments or a configuration that it does not take
 
 
@@ -64,7 +62,7 @@ class BanditScan:
             ToolStoppedError: bandit did not start, hung, flooded, or printed what is not known.
         """
         (self.session.cwd / _SETTINGS).write_text("[bandit]\n", encoding="ascii")
-        for batch in _batches(files, self.root):
+        for batch in batches(files, self.root):
             outcome = bisect(batch, self._survives)
             self.fatal += outcome.fatal
             self.untried += outcome.untried
@@ -91,18 +89,3 @@ class BanditScan:
 def _died(ran: ToolRun) -> bool:
     """Whether it was killed, or ended with an error and without a word of output."""
     return ran.failure is PillarState.CRASHED or (ran.exit_code != 0 and not ran.stdout.strip())
-
-
-def _batches(names: Sequence[str], root: Path) -> Iterator[list[str]]:
-    """The names in parts whose paths fit on one command line."""
-    batch: list[str] = []
-    size = 0
-    for name in names:
-        length = len(os.fsencode(f"{root}/{name}")) + 1
-        if batch and size + length > _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(name)
-        size += length
-    if batch:
-        yield batch

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from ophamin.auditing.pillars.regular_files import read_within
 from ophamin.auditing.pillars.requirement_lines import canonical_name, is_version, requirement_lines
+from ophamin.auditing.regular_files import read_within
 from ophamin.core.text import visible
 
 __all__ = ["MAX_PIN_FILE_BYTES", "Gap", "Pin", "Pins", "pin_files", "read_pins"]

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Final, final
@@ -26,13 +26,12 @@ from ophamin.auditing.pillars.ruff_output import UNREAD_RULE, RuffOutput, read_o
 from ophamin.auditing.pillars.ruff_rules import RuleSet, rule_set
 from ophamin.auditing.pillars.source_files import Look, SourceFilePillar
 from ophamin.auditing.process import ToolRun
-from ophamin.auditing.sessions import ToolSession, ToolStoppedError
+from ophamin.auditing.sessions import ToolSession, ToolStoppedError, batches
 from ophamin.core.canonical import content_hash
 from ophamin.core.text import visible
 
 __all__ = ["RuffPillar"]
 
-_BATCH_BYTES: Final = 2**18  # of names on one command line; Linux takes 2 MiB, macOS 1 MiB with the environment
 _DIES: Final = "it ends ruff by a crash"
 _UNTRIED: Final = "ruff crashed too often to try it alone"
 
@@ -68,7 +67,7 @@ class RuffPillar(SourceFilePillar):
                 "rules": rules.to_dict(),
             }
         arguments.append(_use_cache(look, session))
-        for batch in list(_batches(look.listing.files, look.listing.root)):
+        for batch in list(batches(look.listing.files, look.listing.root)):
             _lint(look, session, arguments, batch)
 
 
@@ -165,21 +164,6 @@ def _check(look: Look, session: ToolSession, arguments: Sequence[str], names: Se
 def _paths(root: Path, names: Sequence[str]) -> list[str]:
     """Absolute, so that no name is taken for an option or a file of arguments."""
     return [f"{root}/{name}" for name in names]
-
-
-def _batches(names: Sequence[str], root: Path) -> Iterator[list[str]]:
-    """The names in parts that fit a command line."""
-    batch: list[str] = []
-    size = 0
-    for name in names:
-        length = len(os.fsencode(f"{root}/{name}")) + 1
-        if batch and size + length > _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(name)
-        size += length
-    if batch:
-        yield batch
 
 
 def _top_of(root: Path) -> Path:

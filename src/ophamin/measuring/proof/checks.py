@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
+
+from ophamin.core.timestamps import moment_of
 
 if TYPE_CHECKING:
     from ophamin.measuring.proof.sections import ProofContent
@@ -45,8 +46,8 @@ def _preregistration(record: ProofContent) -> Iterator[str]:
     elif _HEX_64.fullmatch(registered.config_hash) is None:
         shown = registered.config_hash[:_SHOWN]
         yield f"preregistration.config_hash is {shown!r}: a SHA-256 has 64 lower-case hex digits"
-    before = _moment(registered.preregistered_at)
-    after = _moment(record.created_at)
+    before = moment_of(registered.preregistered_at)
+    after = moment_of(record.created_at)
     if before is None or after is None:
         yield "preregistered_at or created_at is no ISO 8601 time with an offset; write ...T12:00:00+00:00"
     elif before > after:
@@ -133,12 +134,3 @@ _CHECKS: Final[tuple[Callable[[ProofContent], Iterator[str]], ...]] = (
     _reproduction,
     _signature,
 )
-
-
-def _moment(text: str) -> datetime | None:
-    """The time ``text`` stands for, or None where it is not one, or has no offset to compare it by."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else None
