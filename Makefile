@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OLDEST := collection_errors.py fixtures.py heads.py neighbours.py options.py outcomes.py records.py terminal.py workers.py
 PYTEST := $(BIN)/python -m pytest
+# Two processes share the cores already; threads of linear algebra beside them only wait for each other.
+export OMP_NUM_THREADS ?= 1
 
 .PHONY: scenarios benchmarks test lint types floors oldest bench clean
 

@@ -22,6 +22,7 @@ from qmpt.metrics.distance import fit_distance
 from qmpt.metrics.population import RobustStandardiser
 
 try:
+    from pyod.models.ecod import ECOD
     from pyod.models.hbos import HBOS
     from pyod.models.iforest import IForest
     from pyod.models.mcd import MCD
@@ -33,7 +34,7 @@ KDE_ROWS = 10_000
 
 
 def peers(seed: int) -> dict:
-    return {"HBOS": HBOS(), "MCD": MCD(random_state=seed), "IForest": IForest(random_state=seed)}
+    return {"ECOD": ECOD(), "HBOS": HBOS(), "MCD": MCD(random_state=seed), "IForest": IForest(random_state=seed)}
 
 
 def scores_of(rows, seed: int) -> dict:

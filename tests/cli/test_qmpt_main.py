@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import qmpt
 from qmpt.cli import main as door
-from qmpt.cli.main import app
+from qmpt.cli.app import app
 from qmpt.errors import QmptError
 
 COMMANDS = (
@@ -109,9 +109,43 @@ def test_a_reader_that_leaves_early_is_no_error():
     assert result.stderr == b""
 
 
+def test_an_interrupt_while_the_commands_are_loaded_ends_with_130_and_says_nothing():
+    code = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'qmpt.cli.app':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from qmpt.cli.main import main\n"
+        "sys.exit(main())"
+    )
+    result = run(code=code)
+    assert (result.returncode, result.stderr) == (130, b"")
+
+
+def test_the_entry_loads_almost_nothing_before_it_can_be_interrupted():
+    code = "import sys; before = set(sys.modules); import qmpt.cli.main; print(*sorted(set(sys.modules) - before))"
+    loaded = {name.partition(".")[0] for name in run(code=code).stdout.decode().split()}
+    assert loaded <= {"qmpt", "__future__"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there a process can be started without a stdout")
+@pytest.mark.parametrize("closed", [(1,), (1, 2)], ids=["stdout", "both"])
+def test_a_closed_stdout_is_no_error_and_what_is_asked_for_is_kept(tmp_path, closed):
+    out = tmp_path / "out"
+    result = run(
+        *("history", "--runs", "100", "--out", str(out)),
+        stdout=None,
+        preexec_fn=lambda: [os.close(number) for number in closed],
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert {path.name for path in out.iterdir()} == {"history.json", "run.json"}
+
+
 def test_the_command_line_loads_no_library_that_it_may_not_need():
     code = (
-        "import sys, qmpt.cli.main\n"
+        "import sys, qmpt.cli.app\n"
         "heavy = {'numpy', 'scipy', 'sklearn', 'matplotlib', 'networkx', 'pyarrow', 'torch', 'yaml', 'jinja2'}\n"
         "sys.exit(', '.join(sorted(heavy & set(sys.modules))))"
     )

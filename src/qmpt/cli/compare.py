@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -26,7 +27,7 @@ from qmpt.cli.output import EXIT_FINDINGS, fail, note, say, say_json, say_table,
 
 if TYPE_CHECKING:
     from qmpt.cli.layers import FeaturedLayer
-    from qmpt.viz.reports_models import ComparedLayer, Comparison
+    from qmpt.viz.reports_models import ComparedLayer, Comparison, ScoredPattern
 
 __all__ = ["COMPARISON_FILE", "compare"]
 
@@ -57,7 +58,7 @@ def compare(
     """Fit the reference, and measure another population against it, layer by layer.
 
     It shows which features moved (shift of the median in robust standard deviations of the reference, with interval),
-    and which patterns are unlike the reference: those whose conformal p-values, from 50 reference patterns on, are
+    and which patterns are unlike the reference: those whose conformal p-values, from 10 reference patterns on, are
     small enough that no more than --level of them are expected to be false. That holds where patterns are drawn alike;
     drift of the whole population shows as many findings at once.
 
@@ -70,14 +71,14 @@ def compare(
       qmpt compare before after --layer fleet --out compared
     """  # noqa: D301 - the mark before the example is a backspace, not the two characters
     from qmpt.cli.comparing import compare_layer
+    from qmpt.cli.configured import load_for
     from qmpt.cli.outcome import Outcome, write_json
     from qmpt.cli.populations import read_population
     from qmpt.cli.scoring import anomaly_settings, resolved_settings
-    from qmpt.config.loader import load_config
     from qmpt.viz.reports_models import Comparison
 
     outcome = Outcome("compare", out)
-    chosen = load_config(config) if config is not None else None
+    chosen = load_for(config, "features", "metrics")
     sides = [
         read_population(path, kind=kind, settings=settings, layer=layer, by=by, least=least, people=people)
         for path in (reference, current)
@@ -163,7 +164,7 @@ def _print(result: Comparison, top: int, as_json: bool) -> None:
 
 
 def _print_layer(layer: ComparedLayer, result: Comparison, top: int) -> None:
-    from qmpt.cli.score import print_scored
+    from qmpt.viz.reports_scores import MOST_WITHOUT_FINDINGS
     from qmpt.viz.reports_text import interval_text, signed
 
     say_text(
@@ -183,16 +184,29 @@ def _print_layer(layer: ComparedLayer, result: Comparison, top: int) -> None:
         say_table(("shift", "95 % interval", "p", "feature"), rows, right=(0,))
     say()
     found = [one for one in layer.scored if one.pattern_id in layer.found]
-    if layer.p_values:
-        say_text(
-            f"{len(found)} of {layer.of[1]} patterns are unlike it, at a false discovery rate of {result.level:g}."
-        )
-    if not found:
-        found = [one for one in layer.scored if one.label != "typical"]
-        say_text(f"{len(found)} of {layer.of[1]} patterns lie above its thresholds, each with an error of 5 or 1 %.")
+    rate = f"at a false discovery rate of {result.level:g}"
     if found:
-        say()
-        print_scored(found[:top])
+        say_text(f"{len(found)} of {layer.of[1]} patterns are unlike it, {rate}:")
+    else:
+        found = layer.scored[:MOST_WITHOUT_FINDINGS]
+        say_text(f"None of {layer.of[1]} patterns is found to be unlike it, {rate}; the highest scores:")
+    say()
+    _print_patterns(found[:top], layer.p_values)
     say()
     for told in layer.notes:
         note(f"{layer.layer_id}: {told}")
+
+
+def _print_patterns(patterns: Sequence[ScoredPattern], p_values: Mapping[str, float]) -> None:
+    """Score and p-value of each pattern, and in the next lines why."""
+    from qmpt.cli.score import why
+    from qmpt.viz.reports_text import number, visible
+
+    scores = [number(one.score) for one in patterns]
+    width = max([5, *map(len, scores)])
+    say(f"{'score':>{width}}  {'p':<7}  pattern")
+    for one, score in zip(patterns, scores, strict=True):
+        p_value = p_values.get(one.pattern_id)
+        marks = f" ({', '.join(one.marks)})" if one.marks else ""
+        say(f"{score:>{width}}  {'-' if p_value is None else f'{p_value:.2g}':<7}  {visible(one.pattern_id)}{marks}")
+        say_text(why(one), indent=" " * (width + 2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from qmpt.errors import DataError, InsufficientEvidence
@@ -25,6 +25,7 @@ __all__ = ["compare_layer", "feature_shifts"]
 
 _RESAMPLES: Final = 500
 _FEWEST: Final = 5
+_FEWEST_FOR_P_VALUES: Final = 10
 
 
 def compare_layer(
@@ -140,12 +141,12 @@ def _measured(
     after = [*current.observations, *numeric_observations(current.observations, numbers)]
     rows = spec.transform(after)
     now = FeatureTable(tuple(spec.pattern_ids_), table.names, rows, table.version, table.terms)  # type: ignore[attr-defined]  # every specification of the registry has it
-    estimator = AnomalyEstimator(config={**given, "bootstrap": 0})
+    estimator = AnomalyEstimator(config={"cross_fit_from": _FEWEST_FOR_P_VALUES, **given, "bootstrap": 0})
     with one_thread():
         estimator.fit(table.rows, ids=table.ids, feature_names=table.names)
         shifts = _shifts(estimator, now, int(given.get("seed", 0)))
-        scored = _scored(estimator, now, current)
         p_values, found, notes = _unlike(estimator, now, level)
+        scored = _scored(estimator, now, current, set(found))
     return {"shifts": shifts, "scored": scored, "p_values": p_values, "found": found, "notes": notes}
 
 
@@ -155,7 +156,9 @@ def _shifts(estimator: AnomalyEstimator, now: FeatureTable, seed: int) -> list[F
     return feature_shifts(estimator.fitted.rows, known.transform(now.rows), names, seed)
 
 
-def _scored(estimator: AnomalyEstimator, now: FeatureTable, current: FeaturedLayer) -> list[ScoredPattern]:
+def _scored(
+    estimator: AnomalyEstimator, now: FeatureTable, current: FeaturedLayer, unlike: Collection[str]
+) -> list[ScoredPattern]:
     from qmpt.cli.scoring import explained
 
     counts = current.counts()
@@ -165,7 +168,8 @@ def _scored(estimator: AnomalyEstimator, now: FeatureTable, current: FeaturedLay
         marks = ["bot"] if current.patterns[name].metadata.get("bot") is True else []
         found.append(
             ScoredPattern(
-                pattern_id=name, **explained(reasons, now.terms), observations=counts.get(name), marks=marks,
+                pattern_id=name, **explained(reasons, now.terms) | {"label": "unlike" if name in unlike else ""},
+                observations=counts.get(name), marks=marks,
                 notes=[told for told in reasons.notes if "in the whole population" in told],
             )
         )  # fmt: skip
@@ -189,8 +193,8 @@ def _unlike(
     alone = math.ceil(len(values) / level) - 1
     if reference < alone:
         together = math.ceil(len(values) / (level * (reference + 1)))
+        least = f"fewer than {together} of {len(values)} at once" if together <= len(values) else "any pattern"
         notes.append(
-            f"{reference} reference patterns can show only {together} or more of {len(values)} at once to be unlike "
-            f"them; to show a single one takes {alone}"
+            f"{reference} reference patterns are too few to find {least} unlike them; a single one takes {alone}"
         )
     return values, sorted(found, key=lambda name: (values[name], name)), notes

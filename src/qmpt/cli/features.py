@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from qmpt.cli.options import (
     AsJson,
@@ -23,7 +23,9 @@ from qmpt.cli.output import fail, note, say, say_json, say_table, say_text
 if TYPE_CHECKING:
     from qmpt.cli.layers import FeaturedLayer
 
-__all__ = ["features"]
+__all__ = ["SPREAD_FORMAT", "features"]
+
+SPREAD_FORMAT: Final = "qmpt-feature-spread/1"
 
 
 def features(
@@ -53,16 +55,15 @@ def features(
       qmpt features . --by week --config my.yaml
       qmpt features spans.jsonl --out rows && qmpt score rows
     """  # noqa: D301 - the mark before the example is a backspace, not the two characters
+    from qmpt.cli.configured import load_for
     from qmpt.cli.layers import FEATURES_FILE, description, featured_layers
     from qmpt.cli.outcome import Outcome, write_json
     from qmpt.cli.populations import read_population
-    from qmpt.config.loader import load_config
     from qmpt.data.io import save_patterns
 
     outcome = Outcome("features", out)
-    chosen = load_config(config).features if config is not None else None
-    if config is not None and chosen is None:
-        fail(f"{config} has no section features; add one, or leave --config out")
+    loaded = load_for(config, "features")
+    chosen = loaded.features if loaded is not None else None
     reading = read_population(path, kind=kind, settings=settings, layer=layer, by=by, least=least, people=people)
     outcome.lap("reading")
     layers = featured_layers(reading, chosen)
@@ -86,7 +87,8 @@ def features(
 
 def _print(layers: list[FeaturedLayer], as_json: bool) -> None:
     if as_json:
-        say_json({one.layer_id: _spread(one) if one.table is not None else {"reason": one.reason} for one in layers})
+        found = {one.layer_id: _spread(one) if one.table is not None else {"reason": one.reason} for one in layers}
+        say_json({"format": SPREAD_FORMAT, "layers": found})
         return
     from qmpt.viz.reports_text import number
 

@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from qmpt.cli.options import AsJson, By, Grouping, Kind, LayerName, Least, PeopleOption, Settings, SourcePath
 from qmpt.cli.output import note, say, say_json, say_table
 
-__all__ = ["ingest"]
+__all__ = ["INGESTED_FORMAT", "ingest"]
+
+INGESTED_FORMAT: Final = "qmpt-ingested/1"
 
 
 def ingest(
@@ -41,7 +44,7 @@ def ingest(
           --set pattern=agent --set time=at --set text=said
     """  # noqa: D301 - the marks are a backspace, and a backslash at the end of a line that is shown
     from qmpt.cli.outcome import Outcome
-    from qmpt.cli.populations import read_population
+    from qmpt.cli.populations import INGESTED, read_population
     from qmpt.data.io import save_layers, save_observations, save_patterns
 
     outcome = Outcome("ingest", out)
@@ -57,15 +60,15 @@ def ingest(
         "layers": len(found.layers),
         **{f"skipped: {why}": count for why, count in found.skipped.items()},
     }
-    outcome.keep(
-        {
-            "observations.jsonl.gz": lambda file: save_observations(file, found.observations),
-            "patterns.jsonl": lambda file: save_patterns(file, found.patterns),
-            "layers.jsonl": lambda file: save_layers(file, found.layers),
-        }
-    )
+    writers: list[Callable[[Path], None]] = [
+        lambda file: save_observations(file, found.observations),
+        lambda file: save_patterns(file, found.patterns),
+        lambda file: save_layers(file, found.layers),
+    ]
+    outcome.keep(dict(zip(INGESTED, writers, strict=True)))
     if as_json:
-        say_json({"source": reading.name, "kind": reading.kind, "counts": outcome.counts, "modalities": modalities})
+        kept = {"source": reading.name, "kind": reading.kind, "counts": outcome.counts, "modalities": modalities}
+        say_json({"format": INGESTED_FORMAT, **kept})
         return
     say(f"{reading.name} ({reading.kind}), {_day(min(times))} to {_day(max(times))}")
     say()

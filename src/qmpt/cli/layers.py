@@ -102,17 +102,19 @@ def kept_features(folder: Path) -> list[FeaturedLayer] | None:
     """The layers that ``qmpt features`` kept in a folder, or None where it kept none there.
 
     Raises:
-        DataError: the files do not belong together, or cannot be read.
+        DataError: the files are not as ``qmpt features`` left them, do not belong together, or cannot be read.
     """
     import numpy as np
 
     from qmpt.data.files import open_regular
     from qmpt.data.indexing import by_layer
     from qmpt.data.io import load_patterns
+    from qmpt.runs import read_kept
 
     file = folder / FEATURES_FILE
     if not file.is_file():
         return None
+    read_kept(folder, [FEATURES_FILE, "patterns.jsonl"])
     with open_regular(file) as handle:
         data = handle.read(_MAX_BYTES)
     try:

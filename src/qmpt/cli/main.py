@@ -1,91 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line ``qmpt``: the door, its version, and how any command ends.
+"""The entry of the command line ``qmpt``, and the exit code with which it ends.
 
 Exit codes: 0 done; 1 something was found, or something is not valid; 2 something could not be read or asked for; 130
 interrupted; 141 the reader closed the pipe. No command opens a network connection.
+
+Nothing but the standard library is imported with this module: the commands take a moment to load, and who interrupts
+them then gets the same exit code as later.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, Any
 
-import typer
-from typer.core import TyperGroup
+from qmpt.cli.exit_codes import CLOSED_PIPE, EXIT_UNUSABLE, INTERRUPTED
 
-from qmpt import __version__
-from qmpt.cli import compare, features, history, ingest, reflexivity, report, score, self_operator, simulate, validate
-from qmpt.cli.output import CLOSED_PIPE, EXIT_UNUSABLE, INTERRUPTED, fail, say
-from qmpt.errors import QmptError
-
-__all__ = ["app", "main"]
-
-
-class _Door(TyperGroup):
-    """Turns the failures that any command may meet into one line and an exit code; commands in the order of use."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except QmptError as error:
-            fail(str(error))
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            fail(f"{where}{error.strerror or error}; check the path and its permissions")
-        except KeyboardInterrupt:
-            raise typer.Exit(INTERRUPTED) from None
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(self.commands)
-
-
-app = typer.Typer(
-    cls=_Door,
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["--help", "-h"]},
-)
-app.command("ingest")(ingest.ingest)
-app.command("features")(features.features)
-app.command("score")(score.score)
-app.command("reflexivity")(reflexivity.reflexivity)
-app.command("self")(self_operator.self_operator)
-app.command("simulate")(simulate.simulate)
-app.command("compare")(compare.compare)
-app.command("history")(history.history)
-app.command("report")(report.report)
-app.command("validate")(validate.validate)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        say(f"qmpt {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def qmpt(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """Population-level analysis of traces: which agent, test, author or account is unusual, why, and who knows it.
-
-    Exploratory, not diagnostic. A high score means unusual for these features in this population, and nothing about
-    worth. Exit codes: 0 done, 1 something was found or is not valid, 2 the input or the command cannot be used.
-
-    \b
-    Example:
-      qmpt score .                     authors of this repository, pseudonymous
-      qmpt score spans.jsonl           agents, from OpenTelemetry spans
-      qmpt score junit.xml             tests
-      qmpt report scored --out r.html  what it found, as a page
-    """  # noqa: D301 - the mark before the example is a backspace, not the two characters
+__all__ = ["main"]
 
 
 def main() -> int:
@@ -93,10 +23,8 @@ def main() -> int:
 
     A reader that closes the pipe early (``qmpt score . | head -1``) is no error and leaves no traceback.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that knows few characters still shows all
     try:
+        _mend_streams()
         code = _run()
         sys.stdout.flush()
     except BrokenPipeError:
@@ -108,7 +36,20 @@ def main() -> int:
     return code
 
 
+def _mend_streams() -> None:
+    """Give a stream that was closed from outside (``>&-``) a place to go, and show every character somehow."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            setattr(sys, name, os.fdopen(nowhere, "w", encoding="utf-8", closefd=False))
+        stream = getattr(sys, name)
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that knows few characters still shows all
+
+
 def _run() -> int:
+    from qmpt.cli.app import app
+
     try:
         app(prog_name="qmpt")
     except SystemExit as stop:

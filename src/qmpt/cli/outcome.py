@@ -2,7 +2,8 @@
 """The folder that a command leaves: its files, and ``run.json`` with how they were made.
 
 One folder belongs to one command. A second run of the same command takes its place; a folder of anything else is left
-alone.
+alone. While the files are written, ``run.json`` says that the run has not ended, so that what a failure leaves is never
+taken for a result.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from qmpt.errors import DataError
+from qmpt.cli.claims import Claim, claim_folder
 
-__all__ = ["Outcome", "claim_folder", "write_json"]
+__all__ = ["Outcome", "words_of_command", "write_json"]
 
 
 @dataclass(slots=True)
@@ -51,10 +52,11 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     _started: float = field(default_factory=perf_counter)
+    _claim: Claim | None = None
 
     def __post_init__(self) -> None:
         if self.out is not None:
-            claim_folder(self.out, self.command)
+            self._claim = claim_folder(self.out, self.command)
 
     def lap(self, step: str) -> None:
         """Note the time since the last lap under the name of a step."""
@@ -73,21 +75,26 @@ class Outcome:
         """
         if self.out is None:
             return
-        from qmpt.runs import write_run
+        from qmpt.runs import file_digests, write_run
 
+        command = words_of_command(self.command)
+        write_run(self.out, command=command, finished=False)
         for name, write in files.items():
             write(self.out / name)
         self.lap("writing")
         write_run(
             self.out,
-            command=_words(self.command),
+            command=command,
             config=self.config,
             seeds=self.seeds,
             inputs=self.inputs,
             counts=self.counts,
             warnings=self.warnings,
             seconds=self.seconds,
+            outputs=file_digests(self.out / name for name in files),
         )
+        assert self._claim is not None
+        self._claim.release()
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -98,34 +105,13 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, f"{text}\n".encode())
 
 
-def claim_folder(out: Path, command: str) -> None:
-    """Check that a folder is free for a command, before anything is computed.
-
-    Raises:
-        DataError: it is a file, or holds what another command or somebody else wrote.
+def words_of_command(command: str) -> Sequence[str]:
+    """The command line as it was given; in a program that is not this one, the command alone.
 
     Example:
-        >>> import tempfile
-        >>> claim_folder(Path(tempfile.mkdtemp()), "score")
-        >>> claim_folder(Path(__file__), "score")  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        ...
-        qmpt.errors.DataError: ...outcome.py is a file; give another --out
+        >>> words_of_command("score")
+        ['qmpt', 'score']
     """
-    from qmpt.runs import FILE_NAME, read_run
-
-    if out.is_file():
-        raise DataError(f"{out} is a file; give another --out")
-    if not out.is_dir() or not any(out.iterdir()):
-        return
-    words = read_run(out)["command"] if (out / FILE_NAME).is_file() else []
-    if words[1:2] != [command]:
-        told = f"what `{' '.join(words[:2])}` wrote" if words else f"files and no {FILE_NAME}"
-        raise DataError(f"{out} holds {told}; give another --out")
-
-
-def _words(command: str) -> Sequence[str]:
-    """The command line as it was given; in a program that is not this one, the command alone."""
     words = sys.argv[1:]
     if words[:1] != [command]:
         return ["qmpt", command]

@@ -16,13 +16,12 @@ from typing import Any, Final, NoReturn
 
 import typer
 
+from qmpt.cli.exit_codes import EXIT_FINDINGS, EXIT_UNUSABLE
 from qmpt.viz.reports_text import visible
 
 __all__ = [
-    "CLOSED_PIPE",
     "EXIT_FINDINGS",
     "EXIT_UNUSABLE",
-    "INTERRUPTED",
     "NO_BREAK",
     "coloured",
     "fail",
@@ -34,13 +33,6 @@ __all__ = [
     "say_text",
     "text_width",
 ]
-
-EXIT_FINDINGS: Final = 1
-"""What was asked for as a finding was found, or something is not valid."""
-EXIT_UNUSABLE: Final = 2
-"""Something could not be read or computed, or the command line makes no sense."""
-INTERRUPTED: Final = 130
-CLOSED_PIPE: Final = 141
 
 NARROWEST: Final = 80
 WIDEST: Final = 120

@@ -19,11 +19,15 @@ from qmpt.cli.options import Grouping
 from qmpt.data.models import Layer, Observation, Pattern
 from qmpt.data.sources.base import Population
 from qmpt.errors import DataError, InsufficientEvidence, SourceError
+from qmpt.runs import FILE_NAME, read_kept, read_run
 
-__all__ = ["GROUP_FLOOR", "Reading", "enough_people", "is_human", "read_population", "source_options"]
+__all__ = ["GROUP_FLOOR", "INGESTED", "Reading", "enough_people", "is_human", "read_population", "source_options"]
 
 GROUP_FLOOR: Final = 5
 """Fewest people in anything that is shown of people."""
+
+INGESTED: Final = ("observations.jsonl.gz", "patterns.jsonl", "layers.jsonl")
+"""The files of a folder that ``qmpt ingest`` wrote."""
 
 _LISTS: Final = frozenset({"numbers", "tags"})
 
@@ -104,16 +108,18 @@ def read_population(
 
     Raises:
         SourceError: the input is of no known kind, or not in order.
-        DataError: nothing is left, or two things have one id.
+        DataError: nothing is left, two things have one id, or a folder is not as ``qmpt ingest`` left it.
     """
-    from qmpt.data.sources import open_source, sniff
+    from qmpt.data.sources import open_source, require_content, sniff
 
     if not path.exists():
         raise SourceError(f"{path} does not exist; give a repository, a file or a folder")
+    require_content(path)
     options = source_options(settings or ())
-    if (path / "observations.jsonl.gz").is_file():
-        kind, place = "observations", path / "observations.jsonl.gz"
-        options.setdefault("patterns", path / "patterns.jsonl")
+    if (path / INGESTED[0]).is_file():
+        read_kept(path, INGESTED)
+        kind, place = "observations", path / INGESTED[0]
+        options.setdefault("patterns", path / INGESTED[1])
     else:
         kind, place = sniff(path) if kind == "auto" else kind, path
     source = open_source(kind, place, **options)
@@ -149,8 +155,6 @@ def read_population(
 
 def _columns(path: Path, kind: str, options: dict[str, Any]) -> tuple[str, ...]:
     """The names of the numbers of a table, also of one that was ingested."""
-    from qmpt.runs import FILE_NAME, read_run
-
     if kind == "table" and options.get("text") is None:
         return tuple(options.get("numbers", ()))
     if kind != "observations" or not (path / FILE_NAME).is_file():

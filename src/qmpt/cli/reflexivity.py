@@ -61,15 +61,15 @@ def reflexivity(
       qmpt reflexivity agents --config metrics_default --json
     """  # noqa: D301 - the mark before the example is a backspace, not the two characters
     from qmpt.cli.assessed import print_assessed
+    from qmpt.cli.configured import load_for
     from qmpt.cli.outcome import Outcome, write_json
     from qmpt.cli.populations import read_population
-    from qmpt.config.loader import load_config
     from qmpt.data.io import save_patterns
     from qmpt.metrics.reflexivity import ReflexivityEstimator
     from qmpt.viz.reports_caveats import GENERAL, PEOPLE, REFLEXIVITY
 
     outcome = Outcome("reflexivity", out)
-    chosen = reflexivity_settings(load_config(config) if config is not None else None, seed)
+    chosen = reflexivity_settings(load_for(config, "metrics"), seed)
     reading = read_population(path, kind=kind, settings=settings, layer=layer, by=by, least=least, people=people)
     outcome.lap("reading")
     estimator = ReflexivityEstimator(config=chosen)

@@ -89,14 +89,14 @@ def score(
       qmpt score calls.csv --set pattern=agent --set time=at --set numbers=ms,cost
       qmpt score spans.jsonl --out scored   keep scores, patterns and run.json
     """  # noqa: D301 - the mark before the example is a backspace, not the two characters
+    from qmpt.cli.configured import load_for
     from qmpt.cli.outcome import Outcome, write_json
     from qmpt.cli.scoring import anomaly_settings, resolved_settings, score_layer
-    from qmpt.config.loader import load_config
     from qmpt.data.io import save_patterns
     from qmpt.viz.reports_models import Scores
 
     outcome = Outcome("score", out)
-    chosen = load_config(config) if config is not None else None
+    chosen = load_for(config, "features", "metrics")
     layers, reading = load_layers(
         path, chosen, kind=kind, settings=settings, layer=layer, by=by, least=least, people=people
     )

@@ -222,7 +222,8 @@ def _graph(layer: FeaturedLayer, settings: AnomalySettings) -> Any:
             payload = one.payload if isinstance(one.payload, dict) else {}
             if not isinstance(payload.get("peer"), str):
                 raise DataError(f"the observation {one.obs_id!r} is an interaction without a peer; name it")
-            edges.append((one.pattern_id, payload["peer"], payload.get("weight") or 1.0))
+            weight = payload.get("weight")
+            edges.append((one.pattern_id, payload["peer"], 1.0 if weight is None else weight))
     if not edges:
         raise ConfigError(
             f"impact is {settings.impact!r} and distance_mode {settings.distance_mode!r}, but the layer "

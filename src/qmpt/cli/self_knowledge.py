@@ -76,6 +76,10 @@ def assess_layer(layer: FeaturedLayer, with_: Estimators, *, intervals: bool = T
     reports = {name: self_reports_from(group) for name, group in groups.items()}
     statistics = asked_statistics(population_statistics(layer.observations, layer.patterns), list(reports.values()))
     statistics["anomaly_scores"] = [one.score for one in scored.patterns]
+    versions |= {
+        "reflexivity_model_version": with_.reflexivity.reflexivity_model_version,
+        "self_operator_version": with_.self_operator.self_operator_version,
+    }
     patterns, found = {}, {}
     for name, group in groups.items():
         reflexive = with_.reflexivity.evaluate(group)

@@ -70,14 +70,14 @@ def self_operator(
       qmpt self agents --config metrics_default --json
     """  # noqa: D301 - the mark before the example is a backspace, not the two characters
     from qmpt.cli.assessed import print_assessed
+    from qmpt.cli.configured import load_for
     from qmpt.cli.outcome import Outcome, write_json
     from qmpt.cli.populations import read_population
-    from qmpt.config.loader import load_config
     from qmpt.data.io import save_patterns
     from qmpt.viz.reports_caveats import GENERAL, PEOPLE, SELF_OPERATOR
 
     outcome = Outcome("self", out)
-    estimators = _estimators(load_config(config) if config is not None else None, seed)
+    estimators = _estimators(load_for(config, "features", "metrics"), seed)
     reading = read_population(path, kind=kind, settings=settings, layer=layer, by=by, least=least, people=people)
     outcome.lap("reading")
     result, patterns = _assessed(reading, estimators, windows)
@@ -131,7 +131,7 @@ def _assessed(reading: Reading, estimators: Estimators, windows: int) -> tuple[A
             notes += [f"{one.layer_id}: {judged.scored.reason}"] if judged.scored.reason else []
             step()
     versions = {
-        "self_operator_model_version": estimators.self_operator.self_operator_model_version,
+        "self_operator_version": estimators.self_operator.self_operator_version,
         "reflexivity_model_version": estimators.reflexivity.reflexivity_model_version,
     }
     result = Assessed(

@@ -3,19 +3,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sized
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from qmpt.cli.options import AsJson, Kind, Settings
-from qmpt.cli.output import EXIT_FINDINGS, say, say_json, say_text
+from qmpt.cli.output import EXIT_FINDINGS, EXIT_UNUSABLE, say, say_json, say_text
 from qmpt.errors import QmptError
 
-__all__ = ["validate"]
+__all__ = ["VALIDATION_FORMAT", "validate"]
 
+VALIDATION_FORMAT: Final = "qmpt-validation/1"
 _CONFIGS: Final = (".yaml", ".yml")
+
+
+class _Judgement(StrEnum):
+    """Of one input; the value is what is printed."""
+
+    OK = "ok"
+    NOT_VALID = "not valid"
+    NOT_READ = "not read"
 
 
 def validate(
@@ -29,7 +40,7 @@ def validate(
     A configuration is a YAML file or the name of a sample; a folder with run.json is read as what a command kept;
     everything else is read as traces.
 
-    Ends with 0 where everything is in order, 1 where something is not, 2 where the command makes no sense.
+    Ends with 0 where everything is in order, 1 where something is not, 2 where an input is missing or may not be read.
 
     \b
     Example:
@@ -39,25 +50,34 @@ def validate(
     """  # noqa: D301 - the mark before the example is a backspace, not the two characters
     found = [_judged(path, kind, settings) for path in paths]
     if as_json:
-        say_json([{"path": path, "valid": valid, "told": told} for path, valid, told in found])
+        inputs = [{"path": path, "valid": how is _Judgement.OK, "told": told} for path, how, told in found]
+        say_json({"format": VALIDATION_FORMAT, "inputs": inputs})
     else:
-        for path, valid, told in found:
-            say_text(f"{'ok' if valid else 'not valid'}  {path}: {told}" if path not in told else f"not valid  {told}")
+        for path, how, told in found:
+            say_text(f"{how}  {told}" if path in told else f"{how}  {path}: {told}")
         if len(found) > 1:
-            say(f"{sum(valid for _, valid, _ in found)} of {len(found)} are in order")
-    if not all(valid for _, valid, _ in found):
+            say(f"{sum(how is _Judgement.OK for _, how, _ in found)} of {len(found)} are in order")
+    judgements = {how for _, how, _ in found}
+    if _Judgement.NOT_READ in judgements:
+        raise typer.Exit(EXIT_UNUSABLE)
+    if _Judgement.NOT_VALID in judgements:
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _judged(path: str, kind: str, settings: list[str] | None) -> tuple[str, bool, str]:
+def _judged(path: str, kind: str, settings: list[str] | None) -> tuple[str, _Judgement, str]:
+    from qmpt.config.loader import sample_names
+
+    if not os.access(path, os.R_OK) and path not in sample_names():
+        problem = "may not be read; make it readable" if os.path.lexists(path) else "does not exist; give another path"
+        return path, _Judgement.NOT_READ, f"{path} {problem}"
     try:
-        return path, True, _read(path, kind, settings)
+        return path, _Judgement.OK, _read(path, kind, settings)
     except QmptError as error:
-        return path, False, str(error)
+        return path, _Judgement.NOT_VALID, str(error)
 
 
 def _read(given: str, kind: str, settings: list[str] | None) -> str:
-    from qmpt.config.loader import load_config, sample_names
+    from qmpt.config.loader import sample_names
 
     path = Path(given)
     if path.suffix.lower() in _CONFIGS or (given in sample_names() and not path.exists()):
@@ -71,8 +91,7 @@ def _read(given: str, kind: str, settings: list[str] | None) -> str:
         try:
             sniff(path)
         except SourceError:
-            load_config(path)
-            return "a configuration"
+            return _read_config(given)
     from qmpt.cli.populations import read_population
 
     found = read_population(path, kind=kind, settings=settings)
@@ -99,16 +118,22 @@ def _read_config(given: str) -> str:
         from qmpt.metrics.anomaly import AnomalyEstimator
 
         AnomalyEstimator(config=anomaly_settings(config.metrics.anomaly, None, None))
+    if config.simulation is not None:
+        from qmpt.cli.simulating import check_section
+        from qmpt.simulation.scenarios import from_legacy
+
+        check_section(config.simulation)
+        from_legacy(config.simulation.model_dump(exclude_unset=True)).settings()
     sections = [name for name in ("features", "metrics", "simulation") if getattr(config, name) is not None]
     return f"a configuration with {', '.join(sections)}"
 
 
 def _read_folder(path: Path) -> str:
+    from qmpt.cli.layers import FEATURES_FILE
     from qmpt.data.io import load_layers, load_observations, load_patterns
-    from qmpt.runs import read_run
+    from qmpt.runs import read_kept
     from qmpt.viz.reports_models import Assessed, Comparison, HistoryTests, Scores, Simulation, read_result
 
-    run = read_run(path)
     readers: dict[str, Callable[[Path], Sized]] = {
         "observations.jsonl.gz": load_observations,
         "patterns.jsonl": load_patterns,
@@ -120,5 +145,6 @@ def _read_folder(path: Path) -> str:
         "history.json": lambda file: read_result(file, HistoryTests).tests,
         "comparison.json": lambda file: read_result(file, Comparison).layers,
     }
+    run = read_kept(path, [*readers, FEATURES_FILE])
     parts = [f"{len(read(path / name))} in {name}" for name, read in readers.items() if (path / name).is_file()]
     return f"kept by `{' '.join(run['command'][:2])}`; {', '.join(parts) or 'no known file'}"

@@ -8,9 +8,9 @@ code that uses them; it says so in its own error. The estimators' own settings a
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from qmpt.data.values import plain, plain_mapping
 from qmpt.metrics.anomaly_settings import AnomalySettings
@@ -18,6 +18,7 @@ from qmpt.metrics.reflexivity_settings import ReflexivitySettings
 from qmpt.metrics.self_operator_settings import SelfOperatorSettings
 
 __all__ = [
+    "LARGEST_CONSTANT",
     "EnsembleConfig",
     "ExecutorConfig",
     "FeaturesConfig",
@@ -26,12 +27,38 @@ __all__ = [
     "SimulationSection",
 ]
 
+LARGEST_CONSTANT: Final = 1e6
+"""Largest size of a constant of the dynamics; useful time scales and rates lie far below, and overflow far above."""
+_NO_CONSTANTS: Final = frozenset({"replicate", "seed", "t"})
+
 Name = Annotated[str, Field(min_length=1)]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Weight = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Free = Annotated[dict[str, Any], BeforeValidator(plain_mapping)]
 Seed = Annotated[int, Field(ge=0)]
+
+
+def _bounded(value: Any, name: str) -> Any:
+    """The value, if no number in it is larger than a constant may be."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key not in _NO_CONSTANTS:
+                _bounded(inner, str(key))
+    elif isinstance(value, list):
+        for inner in value:
+            _bounded(inner, name)
+    elif isinstance(value, int | float) and abs(value) > LARGEST_CONSTANT:
+        raise ValueError(f"{name} is {value!r:.40}; constants go from -{LARGEST_CONSTANT:g} to {LARGEST_CONSTANT:g}")
+    return value
+
+
+def _bounded_mapping(value: dict[str, Any]) -> dict[str, Any]:
+    _bounded(value, "the value")
+    return value
+
+
+Constants = Annotated[Free, AfterValidator(_bounded_mapping)]
 
 
 class _Section(BaseModel):
@@ -122,6 +149,11 @@ class EnsembleConfig(_Section):
     dataset_id: str | None = None
     description: str = ""
 
+    @field_validator("param_grid")
+    @classmethod
+    def _no_overflow(cls, value: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        return _bounded_mapping(value)
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if (self.mode == "sweep") != bool(self.param_grid):
@@ -156,15 +188,15 @@ class SimulationSection(_Section):
         scenario: name of the scenario.
         layer_id: the layer.
         model_id: the dynamics.
-        params: constants of the dynamics and of the scenario.
+        params: constants of the dynamics and of the scenario, each at most `LARGEST_CONSTANT` in size.
         dt: length of a step, above 0.
         t_end: end of the run, above 0; it may be given as ``horizon`` instead.
         horizon: number of steps; ``t_end`` is ``horizon * dt``.
         seed: of all random draws.
         interventions: what happens on the way, each with ``t`` and ``kind``.
         ensemble: several runs.
-        executor: where they are done.
-        derived_metrics: name -> arithmetic expression over metrics.
+        executor: where they are done; `qmpt simulate` takes ``local_sequential`` alone, for it steps all runs together.
+        derived_metrics: name -> arithmetic expression over the numbers of a run, see `qmpt.simulation.summary`.
         inject_step: step at which an anomaly is put in; None for a third of the way.
         anomaly_level: its strength.
         anomaly_threshold: score from which on it counts as found.
@@ -173,7 +205,7 @@ class SimulationSection(_Section):
         substrates: carriers of a transfer, in order.
         substrate_noise: noise of each carrier, at least 0, as many as there are carriers.
         sigma_crit: stress above which time is counted, in [0, 1].
-        output_dir: folder for everything that a run writes.
+        output_dir: folder for everything that a run writes; ``--out`` goes before it.
         logs_dir: accepted from older files and not used: everything goes to ``output_dir``.
         results_dir: likewise.
         registry_path: likewise.
@@ -188,12 +220,12 @@ class SimulationSection(_Section):
     scenario: Name = "baseline"
     layer_id: Name = "Lk"
     model_id: Name = "relax_v1"
-    params: Free = Field(default_factory=dict)
+    params: Constants = Field(default_factory=dict)
     dt: Positive = 1.0
     t_end: Positive | None = None
     horizon: Annotated[int, Field(ge=1)] | None = None
     seed: Seed = 0
-    interventions: list[Free] = Field(default_factory=list)
+    interventions: list[Constants] = Field(default_factory=list)
     ensemble: EnsembleConfig = Field(default_factory=EnsembleConfig)
     executor: ExecutorConfig = Field(default_factory=ExecutorConfig)
     derived_metrics: dict[str, str] = Field(default_factory=dict)
@@ -205,7 +237,7 @@ class SimulationSection(_Section):
     substrates: list[Name] = Field(default_factory=list)
     substrate_noise: list[Weight] = Field(default_factory=list)
     sigma_crit: Unit = 0.8
-    output_dir: str | None = None
+    output_dir: Name | None = None
     logs_dir: str | None = None
     results_dir: str | None = None
     registry_path: str | None = None

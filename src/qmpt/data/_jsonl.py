@@ -8,11 +8,12 @@ import io
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, Final
 
 from qmpt.data import _jsontext
-from qmpt.data._rows import Kind, Model
+from qmpt.data._rows import Kind, Model, unwritable
 from qmpt.data.files import open_regular, replacing
 from qmpt.errors import DataError, RowError
 
@@ -20,6 +21,7 @@ __all__ = ["MAX_LINE_BYTES", "lines", "read", "write"]
 
 MAX_LINE_BYTES: Final = 64 * 2**20
 _BLOCK: Final = 2**18
+_ROWS: Final = 64  # written at once
 _LEVEL: Final = 6
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -30,14 +32,13 @@ def write(path: Path, kind: Kind[Model], items: Iterable[Model]) -> None:
     Raises:
         DataError: a value has no JSON form, or the system refused.
     """
-    dump, to_row = _jsontext.line_dumper(), kind.to_row
+    to_row, left = kind.to_row, iter(items)
     with replacing(path) as raw, _packed(raw, path) as handle:
-        for item in items:
+        while block := list(islice(left, _ROWS)):
             try:
-                handle.write(dump(to_row(item)))
+                handle.write(_jsontext.dump_lines(map(to_row, block)))
             except (TypeError, ValueError) as error:
-                name = getattr(item, kind.key)
-                raise DataError(f"{path}: {kind.key} {name!r}: {error}; build the model anew with that value") from None
+                raise unwritable(block, kind, str(path), error) from None
 
 
 def read(path: Path, kind: Kind[Model], max_bytes: int) -> Iterator[Model]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from qmpt.data import _jsontext
-from qmpt.data._rows import SCHEMA_VERSION, Column, Kind, Model
+from qmpt.data._rows import SCHEMA_VERSION, Column, Kind, Model, unwritable
 from qmpt.data.files import open_regular, replacing
 from qmpt.errors import DataError, MissingLibraryError, RowError
 
@@ -114,16 +114,16 @@ def _schema(pa: Any, kind: Kind[Any]) -> Any:
 def _table(pa: Any, schema: Any, kind: Kind[Model], batch: list[Model], path: Path) -> Any:
     rows = [kind.to_row(item) for item in batch]
     arrays = []
-    for field, (name, column) in zip(schema, kind.columns.items(), strict=True):
-        encode = _ENCODERS.get(column)
-        cells = [row[name] for row in rows]
-        if encode is not None:
-            required = name in kind.required
-            try:
+    try:
+        for field, (name, column) in zip(schema, kind.columns.items(), strict=True):
+            encode = _ENCODERS.get(column)
+            cells = [row[name] for row in rows]
+            if encode is not None:
+                required = name in kind.required
                 cells = [cell if cell is None and not required else encode(cell) for cell in cells]
-            except (TypeError, ValueError) as error:
-                raise DataError(f"{path}: {name} of one row: {error}; build the model anew with that value") from None
-        arrays.append(pa.array(cells, type=field.type))
+            arrays.append(pa.array(cells, type=field.type))
+    except (TypeError, ValueError) as error:
+        raise unwritable(batch, kind, str(path), error) from None
     return pa.Table.from_arrays(arrays, schema=schema)
 
 

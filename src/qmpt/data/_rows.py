@@ -14,9 +14,10 @@ from typing import Any, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from qmpt.data import _jsontext
 from qmpt.data.models import Layer, Observation, Pattern
 from qmpt.data.values import MAX_TIMESTAMP, MIN_TIMESTAMP, plain
-from qmpt.errors import DuplicateIdError, RowError, validation_message
+from qmpt.errors import DataError, DuplicateIdError, RowError, validation_message
 
 __all__ = [
     "LAYERS",
@@ -29,6 +30,7 @@ __all__ = [
     "collected",
     "distinct",
     "observations_of",
+    "unwritable",
     "without_collection",
 ]
 
@@ -120,6 +122,26 @@ def distinct(items: Iterable[Model], kind: Kind[Model], target: str) -> Iterator
             raise DuplicateIdError(f"{target}: {key} {name!r} comes twice; give each its own id, or leave one out")
         seen.add(name)
         yield item
+
+
+def unwritable(items: Iterable[Model], kind: Kind[Model], target: str, error: Exception) -> DataError:
+    """What to say where one of some items was not written: which one, and where in it the reason is.
+
+    Args:
+        items: one of them was not written.
+        kind: of the items.
+        target: where they were to go.
+        error: what was raised, for a reason that shows in the format alone.
+    """
+    for item in items:
+        row = kind.to_row(item)
+        try:
+            _jsontext.dumps(row)
+        except ValueError as found:
+            return DataError(f"{target}: {kind.key} {row[kind.key]!r}: {found}")
+        except TypeError as found:
+            return DataError(f"{target}: {kind.key} {row[kind.key]!r}: {found}; build the model anew with that value")
+    return DataError(f"{target}: {error}; build the model anew with that value")
 
 
 def collected(items: Iterable[Model], kind: Kind[Model], source: str, on_duplicate: OnDuplicate) -> dict[str, Model]:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from qmpt.data import _jsontext
-from qmpt.data._rows import SCHEMA_VERSION, Column, Kind, Model
+from qmpt.data._rows import SCHEMA_VERSION, Column, Kind, Model, unwritable
 from qmpt.data.files import require_regular
+from qmpt.data.values import utf8_text
 from qmpt.errors import DataError, RowError
 
 __all__ = ["LOCK_SECONDS", "read", "write"]
@@ -109,12 +110,15 @@ def _cells(path: Path, kind: Kind[Model], items: Iterable[Model]) -> Iterator[li
             yield [
                 _jsontext.dumps(row[name]).decode()
                 if encode and (row[name] is not None or name in kind.required)
-                else row[name]
+                else _cell(row[name])
                 for name, encode in as_json.items()
             ]
         except (TypeError, ValueError) as error:
-            name = row[kind.key]
-            raise DataError(f"{path}: {kind.key} {name!r}: {error}; build the model anew with that value") from None
+            raise unwritable([item], kind, str(path), error) from None
+
+
+def _cell(value: Any) -> Any:
+    return utf8_text(value) if isinstance(value, str) and not value.isascii() else value
 
 
 def _row(

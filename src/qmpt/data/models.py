@@ -7,12 +7,14 @@ and stay None where the evidence is too thin. The models check what they are giv
 
 from __future__ import annotations
 
+from decimal import Decimal
+from numbers import Real
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
 from pydantic import WithJsonSchema as JsonSchema
 
-from qmpt.data.values import plain, plain_mapping, timestamp
+from qmpt.data.values import plain, plain_mapping, timestamp, utf8_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,13 +27,13 @@ def feature_vector(value: Any) -> NDArray[np.float64]:
     """A read-only copy of a feature vector, as `Pattern.features` keeps it.
 
     Args:
-        value: array or sequence of numbers, shape (d,), d at least 1.
+        value: array or sequence of real numbers, shape (d,), d at least 1; none of them masked.
 
     Returns:
         float64, shape (d,), all finite, not writable.
 
     Raises:
-        ValueError: another shape, no numbers, or not finite.
+        ValueError: another shape, no real numbers, a masked value, or not finite.
 
     Example:
         >>> feature_vector([1, 2]).tolist()
@@ -39,10 +41,15 @@ def feature_vector(value: Any) -> NDArray[np.float64]:
     """
     import numpy as np
 
+    if np.ma.is_masked(value) or (isinstance(value, list | tuple) and any(item is np.ma.masked for item in value)):
+        raise ValueError("features hold a masked value; fill it, or drop that feature first")
     try:
-        vector = np.array(value, dtype=np.float64)
+        given = np.asarray(value)
+        if not _holds_real_numbers(given):
+            raise TypeError
+        vector = np.array(given, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError("features are no numbers; give one row of finite numbers") from None
+        raise ValueError("features are no real numbers; give one row of finite numbers") from None
     if vector.ndim != 1 or vector.size == 0:
         raise ValueError(f"features have the shape {vector.shape}; give one row of at least one number, or None")
     bad = np.flatnonzero(~np.isfinite(vector))
@@ -52,6 +59,13 @@ def feature_vector(value: Any) -> NDArray[np.float64]:
         )
     vector.flags.writeable = False
     return vector
+
+
+def _holds_real_numbers(given: NDArray[Any]) -> bool:
+    """Whether float64 takes the values as they are; of complex numbers, texts and times it would make others."""
+    if given.dtype.kind == "O":
+        return all(isinstance(item, Real | Decimal) for item in given.flat)
+    return given.dtype.kind in "biuf"
 
 
 def _as_list(vector: Any) -> list[float] | None:
@@ -77,7 +91,8 @@ else:  # numpy is loaded when a vector is checked, not when the model is defined
     ]
     Metadata = Annotated[dict[str, Any], BeforeValidator(plain_mapping)]
 
-Name = Annotated[str, Field(min_length=1)]
+Text = Annotated[str, AfterValidator(utf8_text)]
+Name = Annotated[str, Field(min_length=1)]  # with a length to see to, pydantic refuses lone surrogates by itself
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 Timestamp = Annotated[float, BeforeValidator(timestamp, json_schema_input_type=float | str)]
@@ -113,7 +128,7 @@ class Observation(BaseModel):
     timestamp: Timestamp
     modality: Name
     payload: Payload
-    tags: list[str] = Field(default_factory=list)
+    tags: list[Text] = Field(default_factory=list)
 
 
 class Pattern(BaseModel):  # noqa: PLW1641 - a pattern changes, so it has no hash
@@ -149,8 +164,8 @@ class Pattern(BaseModel):  # noqa: PLW1641 - a pattern changes, so it has no has
     anomaly_score: Finite | None = None
     reflexivity: Unit | None = None
     self_operator: Unit | None = None
-    feature_spec_version: str | None = None
-    metrics_version: dict[str, str] | None = None
+    feature_spec_version: Text | None = None
+    metrics_version: dict[Text, Text] | None = None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Pattern):
@@ -205,7 +220,7 @@ class Layer(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
 
     layer_id: Name
-    description: str = ""
+    description: Text = ""
     patterns: Annotated[list[Name], AfterValidator(_unique)] = Field(default_factory=list)
     state_trajectory: list[LayerState] = Field(default_factory=list)
 

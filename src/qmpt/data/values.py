@@ -11,7 +11,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-__all__ = ["MAX_DEPTH", "MAX_TIMESTAMP", "MIN_TIMESTAMP", "plain", "plain_mapping", "timestamp"]
+__all__ = ["MAX_DEPTH", "MAX_TIMESTAMP", "MIN_TIMESTAMP", "plain", "plain_mapping", "timestamp", "utf8_text"]
 
 MAX_DEPTH: Final = 64
 """Levels of lists and dictionaries in one value."""
@@ -22,6 +22,7 @@ MAX_TIMESTAMP: Final = 253_402_300_800.0
 
 _MIN_INTEGER: Final = -(2**63)
 _MAX_INTEGER: Final = 2**63 - 1
+_FINER_UNITS: Final = ("ns", "ps", "fs", "as")  # than microseconds; each of their times fits
 _BARE_NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
 _SPACE_BEFORE_OFFSET = re.compile(r"\s+(?=[+-][0-9]{2}:?[0-9]{2}$|Z$)")
 
@@ -68,7 +69,7 @@ def timestamp(value: Any) -> float:
 
     A time without a zone is read as UTC. Text is ISO 8601, with ``T`` or a space, ``Z`` or an offset, and also with
     a space before the offset, as git writes it. Text that is a bare number is refused, for nobody can tell seconds,
-    milliseconds and the date ``20261121`` apart.
+    milliseconds and the date ``20261121`` apart. Text and datetime64 are read to the microsecond.
 
     Args:
         value: seconds as int or float, a datetime, a date (its midnight), a numpy number or datetime64, or text.
@@ -90,6 +91,31 @@ def timestamp(value: Any) -> float:
             "(divide milliseconds by 1000, nanoseconds by 1e9)"
         )
     return seconds
+
+
+def utf8_text(text: str, *, where: str = "the value") -> str:
+    r"""The text itself, if UTF-8 can write it, as every file format here asks for.
+
+    Args:
+        text: any text.
+        where: what the text is, for messages.
+
+    Raises:
+        ValueError: it holds a lone surrogate, which is what badly decoded bytes leave behind.
+
+    Example:
+        >>> utf8_text("\ud800", where="the tag")
+        Traceback (most recent call last):
+        ...
+        ValueError: the tag holds text with a lone surrogate at position 0; decode it with errors='replace'
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{where} holds text with a lone surrogate at position {error.start}; decode it with errors='replace'"
+        ) from None
+    return text
 
 
 def _seconds(value: Any) -> float:
@@ -115,8 +141,19 @@ def _numpy_seconds(value: Any) -> float:
     if value.dtype.kind == "M":
         if str(value) == "NaT":
             raise ValueError("a time stamp is NaT; leave the observation out or give its time")
-        return float(value.astype("datetime64[ns]").astype("int64")) / 1e9
+        return _datetime64_seconds(value)
     return _seconds(value.item())
+
+
+def _datetime64_seconds(value: Any) -> float:
+    """By microseconds, for nanoseconds hold no year after 2262; infinite where microseconds do not hold it either."""
+    import numpy as np
+
+    microseconds = value.astype("datetime64[us]")  # numpy wraps in silence where it does not fit
+    is_finer = np.datetime_data(value.dtype)[0] in _FINER_UNITS
+    if not is_finer and microseconds.astype(value.dtype) != value:
+        return math.inf
+    return int(microseconds.astype("int64")) / 1e6
 
 
 def _parsed(text: str) -> float:
@@ -135,7 +172,7 @@ def _parsed(text: str) -> float:
 def _plain(value: Any, where: str, depth: int) -> Any:
     kind = type(value)
     if kind is str:
-        return value if value.isascii() else _utf8(value, where)
+        return value if value.isascii() else utf8_text(value, where=where)
     if value is None or kind is bool:
         return value
     if kind is float:
@@ -154,9 +191,10 @@ def _plain(value: Any, where: str, depth: int) -> Any:
 def _converted(value: Any, where: str, depth: int) -> Any:
     """Subclasses of the plain types, and what numpy makes."""
     if type(value).__module__ == "numpy" and hasattr(value, "tolist") and value.dtype.kind in "biufUO":
-        return _plain(value.tolist(), where, depth)
+        listed = value.astype("float64") if value.dtype.char == "g" else value  # a long double has no number of Python
+        return _plain(listed.tolist(), where, depth)
     if isinstance(value, str):
-        return _utf8(str.__str__(value), where)
+        return utf8_text(str.__str__(value), where=where)
     if isinstance(value, int):
         return _integer(int(value), where)
     if isinstance(value, float):
@@ -182,14 +220,4 @@ def _integer(value: int, where: str) -> int:
 def _key(key: Any, where: str) -> str:
     if not isinstance(key, str):
         raise ValueError(f"{where} has the key {key!r:.80}; JSON has only text as keys: write it as text")
-    return _utf8(str.__str__(key), where)
-
-
-def _utf8(text: str, where: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{where} holds text with a lone surrogate at position {error.start}; decode it with errors='replace'"
-        ) from None
-    return text
+    return utf8_text(str.__str__(key), where=where)

@@ -8,7 +8,7 @@ required. Actions are taken in the order of time.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -140,14 +140,16 @@ def _shift(actions: Sequence[Action]) -> dict[str, float]:
 
 
 def _jensen_shannon(one: Counter[str], other: Counter[str]) -> float:
-    """In bits, from counts."""
-    left, right = one.total(), other.total()
-    found = 0.0
-    for name in sorted(one | other):
-        p, q = one[name] / left, other[name] / right
-        middle = (p + q) / 2.0
-        found += sum(share * math.log2(share / middle) for share in (p, q) if share) / 2.0
-    return found
+    """In bits; from counts, so that equal distributions give exactly 0.0 and those that share no name exactly 1.0."""
+    return (_to_middle(one, other) + _to_middle(other, one)) / 2.0
+
+
+def _to_middle(one: Counter[str], other: Counter[str]) -> float:
+    """The Kullback-Leibler divergence, in bits, of a distribution from the mean of both."""
+    total, others = one.total(), other.total()
+    # share / mean of both shares = 2 (k / total) / (k / total + m / others), of whole numbers up to the division
+    terms = (k * math.log2(2 * k * others / (k * others + other[name] * total)) for name, k in one.items() if k)
+    return math.fsum(terms) / total
 
 
 def _unreadable(observation: Observation, found: str) -> DataError:
@@ -194,12 +196,13 @@ class BehaviorFeatureSpec(BaseFeatureSpec):
 
     def _learn(self, groups: Groups) -> Matrix:
         # each pattern has one vote for its shares, or one that acts a thousand times would fill the columns
-        votes: Counter[str] = Counter()
+        votes: defaultdict[str, list[float]] = defaultdict(list)
         for group in groups.values():
             names = Counter(action_of(one).action for one in group)
             for name, times in names.items():
-                votes[name] += times / names.total()  # type: ignore[assignment]  # a Counter holds fractions, too
-        ranked = sorted(votes, key=lambda name: (-votes[name], name))
+                votes[name].append(times / names.total())
+        # an exact sum does not depend on the order of the patterns
+        ranked = sorted(votes, key=lambda name: (-math.fsum(votes[name]), name))
         self.actions_ = tuple(ranked[: self.top_actions])
         self._names = (*BEHAVIOR_STATISTICS, *(f"share[{name}]" for name in self.actions_), f"share[{OTHER}]")
         raw = self._raw(groups)
@@ -218,7 +221,9 @@ class BehaviorFeatureSpec(BaseFeatureSpec):
         found = behavior_statistics(actions)
         if actions:
             counts = Counter(one.action for one in actions)
-            shares = {f"share[{name}]": counts[name] / len(actions) for name in self.actions_}
-            # the last name is the column of all others, whatever an action may be called
-            found |= {**shares, self._names[-1]: 1.0 - sum(shares.values())}
+            n, counted = len(actions), sum(counts[name] for name in self.actions_)
+            shares = {f"share[{name}]": counts[name] / n for name in self.actions_}
+            # the last name is the column of all others, whatever an action may be called; from counts, since one
+            # minus the other shares leaves a rounding error where nothing is left
+            found |= {**shares, self._names[-1]: (n - counted) / n}
         return found

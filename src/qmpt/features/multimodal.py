@@ -1,8 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several modalities side by side, none louder than another because it has more columns.
+"""Several modalities side by side, each as one block of columns.
 
-Each block is scaled robustly and then divided by the square root of its width. Where a pattern has no observation of a
-modality its block is zero, which is the middle of the others, and a column says so.
+Each block is scaled robustly and then divided by the square root of its width, so that its columns together have about
+the weight of one. That matters for what takes the matrix as it is and adds columns up: Euclidean distances, nearest
+neighbours, clusters, principal axes and kernel densities with one bandwidth. A wide block does not decide those alone.
+It changes nothing for what scales every column anew or does not depend on the units of columns: trees, histogram
+densities, Mahalanobis distances, and with them the score of `qmpt.metrics.anomaly`, which standardises every column in
+each of its modes. There a block counts by its columns; to have it count less, give it fewer, or score the modalities
+one by one.
+
+Where a pattern has no observation of a modality its block is zero, which is the middle of the others, and a column of
+0 and 1, which is not weighted, says so.
 """
 
 from __future__ import annotations
@@ -37,10 +45,15 @@ MODALITY_SPECS: Final[Mapping[str, str]] = {
 
 _NORMAL_IQR: Final = 1.3489795003921634
 """Interquartile range of the standard normal distribution."""
+_ROUNDING: Final = 8.0 * 2.0**-52
+"""Spread, as a share of the values themselves, up to which they differ by rounding alone."""
 
 
 class MultiModalFeatureSpec(BaseFeatureSpec):
     """Features of several modalities, each by a specification of its own.
+
+    The columns of a modality are scaled by median and interquartile range and divided by the square root of their
+    number; the module says for which uses that weight matters, and for which it does not.
 
     Args:
         modalities: names from `MODALITY_SPECS`; or a mapping from any modality to a specification, or to its
@@ -159,10 +172,14 @@ def _rows_of(rows: Matrix, patterns: int, modality: str) -> Matrix:
 
 
 def _center_and_scale(rows: Matrix) -> tuple[Matrix, Matrix]:
-    """Median and normal-consistent interquartile range; where that is 0 the mean deviation, where that is 0 one."""
+    """Median and normal-consistent interquartile range; where that is 0 the mean deviation, where that is 0 one.
+
+    What is no more than the rounding of the values counts as 0, or dividing by it would make a column of noise loud.
+    """
     import numpy as np
 
     low, center, high = np.quantile(rows, [0.25, 0.5, 0.75], axis=0)
     scale = (high - low) / _NORMAL_IQR
-    scale = np.where(scale > 0.0, scale, np.abs(rows - center).mean(axis=0))
-    return center, np.where(scale > 0.0, scale, 1.0)
+    rounding = _ROUNDING * np.maximum(np.abs(low), np.abs(high))
+    scale = np.where(scale > rounding, scale, np.abs(rows - center).mean(axis=0))
+    return center, np.where(scale > rounding, scale, 1.0)

@@ -55,17 +55,19 @@ def signal_statistics(values: Matrix) -> dict[str, float]:
 
     if not values.size:
         return {}
-    # sums of values near the largest float would overflow
-    scale = float(np.abs(values).max()) or 1.0
+    # sums of values near the largest float would overflow; a power of two scales without rounding
+    scale = math.ldexp(1.0, math.frexp(float(np.abs(values).max()))[1] - 1)
     scaled = values / scale
     center = float(np.median(scaled))
+    # rounding must not carry it beyond the values: equal ones have exactly that mean
+    mean = min(max(math.fsum(scaled.tolist()) / len(values), float(scaled.min())), float(scaled.max()))
     mad = float(np.median(np.abs(scaled - center)))
-    found = {"mean": float(scaled.mean()) * scale, "mad": mad * scale}
+    found = {"mean": mean * scale, "mad": mad * scale}
     if len(values) < _LEAST_SERIES:
         return found
     found["permutation_entropy"] = permutation_entropy(scaled)
     found["lempel_ziv"] = lempel_ziv(scaled > center)
-    deviations = scaled - scaled.mean()
+    deviations = scaled - mean
     power = float(deviations @ deviations)
     if power > len(values) * np.finfo(float).eps ** 2:
         found["lag1"] = float(deviations[1:] @ deviations[:-1]) / power

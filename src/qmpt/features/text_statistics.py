@@ -86,8 +86,8 @@ def _word_statistics(whole: str, texts: int) -> dict[str, float]:
         return {}
     counts = Counter(tokens)
     lengths = [len(part) for part in parts]
-    mean_length = n / len(parts)
-    spread = sum((length - mean_length) ** 2 for length in lengths) / len(parts)
+    # in whole numbers, so that texts with the same lengths in another order have the same digits
+    squared_spread = len(parts) * sum(length**2 for length in lengths) - n**2
     found = {
         "log_words": math.log1p(n),
         "log_texts": math.log1p(texts),
@@ -96,8 +96,8 @@ def _word_statistics(whole: str, texts: int) -> dict[str, float]:
         "long_word_share": sum(times for word, times in counts.items() if len(word) >= _LONG_WORD) / n,
         "type_token_ratio": moving_type_token_ratio(tokens),
         "once_only_share": sum(times == 1 for times in counts.values()) / n,
-        "sentence_length_mean": mean_length,
-        "sentence_length_sd": math.sqrt(spread),
+        "sentence_length_mean": n / len(parts),
+        "sentence_length_sd": math.sqrt(squared_spread) / len(parts),
         "question_rate": whole.count("?") / len(parts),
         "exclamation_rate": whole.count("!") / len(parts),
     }
@@ -184,9 +184,11 @@ def moving_type_token_ratio(tokens: Sequence[str], window: int = MATTR_WINDOW) -
 def entropy(counts: Sequence[int]) -> float:
     """Shannon entropy in bits of a distribution given by counts, at least one of them positive.
 
+    The order of the counts does not change a digit.
+
     Example:
         >>> entropy([1, 1])
         1.0
     """
     total = sum(counts)
-    return -sum(count / total * math.log2(count / total) for count in counts if count) + 0.0
+    return -math.fsum(count / total * math.log2(count / total) for count in counts if count) + 0.0

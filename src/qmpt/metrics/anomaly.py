@@ -156,7 +156,8 @@ class AnomalyEstimator(BaseModel):
     def density_model_version(self) -> str:
         """What is stored beside each score: the density, its version, and a digest of all settings."""
         name, _, version = self._density_version.partition("@")
-        config = self._settings.model_dump() | {"density_model": name, "estimator": self.semver}
+        model = name if isinstance(self.density_model, str) else self.density_model
+        config = self._settings.model_dump() | {"density_model": model, "estimator": self.semver}
         return version_string(name, version, config)
 
     # -- the population itself -------------------------------------------------------------------------------------
@@ -178,7 +179,7 @@ class AnomalyEstimator(BaseModel):
         Where these are quantiles of the population itself, their share is fixed beforehand: about 5 % are rare in every
         population. `classify` with p-values decides about new patterns at a stated error rate.
         """
-        return _named(self.thresholds.categories(self.scores))
+        return [LABELS[category] for category in self.thresholds.categories(self.scores)]
 
     @property
     def typical(self) -> NDArray[np.bool_]:
@@ -206,7 +207,7 @@ class AnomalyEstimator(BaseModel):
         seen = fit.rows[fit.kept]
 
         def rescore(draw: NDArray[np.intp]) -> Array:
-            models = fit.recipe.fit(seen[draw], start=fit.models.scatter)
+            models = fit.recipe.fit(seen[draw], start=fit.models.scatter, whole=seen)
             rarity, distance = models.terms(fit.rows)
             raw = RawTerms(
                 rarity, distance if fit.population.steps is None else fit.terms.raw.distance, fit.terms.raw.impact
@@ -215,7 +216,7 @@ class AnomalyEstimator(BaseModel):
             return scales.combine(raw, settings.weights, fit.population.impact_source).score
 
         def categorise(scores: Array) -> NDArray[np.intp]:
-            return choose_thresholds(scores, settings).categories(scores)
+            return choose_thresholds(scores[fit.calibrating], settings).categories(scores)
 
         return bootstrap_intervals(
             fit.terms.score,
@@ -285,10 +286,7 @@ class AnomalyEstimator(BaseModel):
         """
         calibration = self.fitted.calibration
         if calibration is None:
-            raise InsufficientEvidence(
-                f"all {len(self.scores)} patterns were scored by models that saw them, so p-values would be too small; "
-                f"give {self._settings.cross_fit_from} patterns with cross_fit, or set calibration to 'split'"
-            )
+            raise InsufficientEvidence(self._unseen_by_none("p-values would be too small"))
         return conformal_p_values(calibration, self.batch_score(rows, impact, ids=ids))
 
     def classify(
@@ -306,26 +304,29 @@ class AnomalyEstimator(BaseModel):
             rows: shape (m, d).
             impact: as in `terms`.
             ids: as in `terms`.
-            method: ``thresholds``, which err on 5 % and 1 % of ordinary patterns, one by one; or ``p_values``, which
-                keep the expected share of errors among those called rare, or anomalies, below the rates of the
-                configuration.
+            method: ``thresholds``, which err on 5 % and 1 % of ordinary patterns, one by one, or on 1 in n + 1 where
+                that is more, with n reference scores; or ``p_values``, which keep the expected share of errors among
+                those called rare, or anomalies, below the rates of the configuration.
             capacity_change: evidence for the label ``upgrade``, see `qmpt.metrics.anomaly_labels.with_upgrades`.
 
         Raises:
-            InsufficientEvidence: p-values without patterns held out, or too few runs behind ``capacity_change``.
+            InsufficientEvidence: no scores by models that had not seen the pattern, or too few runs behind
+                ``capacity_change``.
             DataError: rows, ids or impact cannot be used.
         """
-        table = np.asarray(rows)
+        table = as_rows(rows, self.fitted.population.table.shape[1])
         named = ids_or_numbers(ids, len(table))
         if method == "p_values":
             found = by_p_values(
                 self.p_values(table, impact, ids=named), self._settings.rare_fdr, self._settings.anomaly_fdr
             )
         elif method == "thresholds":
+            if self.fitted.calibration is None and self._settings.theta_1 is None:
+                raise InsufficientEvidence(self._unseen_by_none("new patterns would pass the thresholds too often"))
             found = self.thresholds.categories(self.batch_score(table, impact, ids=named))
         else:
             raise ConfigError(f"method is {method!r}; give 'thresholds' or 'p_values'")
-        return with_upgrades(_named(found), named, capacity_change or {})
+        return with_upgrades([LABELS[category] for category in found], named, capacity_change or {})
 
     def explain(
         self,
@@ -356,6 +357,12 @@ class AnomalyEstimator(BaseModel):
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
+    def _unseen_by_none(self, so: str) -> str:
+        return (
+            f"all {len(self.scores)} patterns were scored by models that saw them, so {so}; give "
+            f"{self._settings.cross_fit_from} patterns with cross_fit, or set calibration to 'split'"
+        )
+
     def _one(self, x: ArrayLike, impact: float | None, pattern_id: Hashable | None) -> Terms:
         row = np.asarray(x)
         if row.ndim != 1:
@@ -380,10 +387,6 @@ class AnomalyEstimator(BaseModel):
             )
         found = resolve_impact(self._settings.model_copy(update={"impact": "none"}), impact, ids, None)
         return None if found is None else found.of(ids)
-
-
-def _named(categories: NDArray[np.intp]) -> list[str]:
-    return [LABELS[category] for category in categories]
 
 
 def _feature_names(names: Sequence[str] | None, width: int) -> list[str]:

@@ -71,7 +71,8 @@ class Fit:
         scales: of the terms.
         terms: of the population; each pattern by models that did not see it where ``cross_fitted``.
         cross_fitted: whether the scores of the kept rows are cross-fitted.
-        calibration: scores by models that did not see the pattern, for p-values; None where there are none.
+        calibrating: rows whose scores give the thresholds: those held out, else all.
+        calibration: their scores, for p-values; None where the models saw them.
         thresholds: on the score.
     """
 
@@ -84,6 +85,7 @@ class Fit:
     scales: Scales
     terms: Terms
     cross_fitted: bool
+    calibrating: NDArray[np.intp]
     calibration: Array | None
     thresholds: Thresholds
 
@@ -102,12 +104,12 @@ def fit_population(population: Population, recipe: Recipe) -> Fit:
     seen = rows[kept]
     cross_fitted = settings.cross_fit > 0 and len(kept) >= settings.cross_fit_from
     if cross_fitted:
-        folds = fold_numbers(row_groups(seen), settings.cross_fit, settings.seed)
+        folds = fold_numbers(len(seen), settings.cross_fit, settings.seed)
         recipe = replace(recipe, fewest=len(seen) - int(np.bincount(folds).max()))
     models = recipe.fit(seen)
     rarity, distance = np.empty(len(rows)), np.empty(len(rows))
     if cross_fitted:
-        rarity[kept], distance[kept] = held_out(recipe, seen, folds)
+        rarity[kept], distance[kept] = held_out(recipe, seen, folds, row_groups(seen))
     else:
         rarity[kept], distance[kept] = models.terms(seen, own=True)
     if held.size:
@@ -117,10 +119,21 @@ def fit_population(population: Population, recipe: Recipe) -> Fit:
     raw = RawTerms(rarity, distance, None if population.impact is None else population.impact.of(population.ids))
     scales = Scales.fit(raw.take(kept), settings.normalise)
     terms = scales.combine(raw, settings.weights, population.impact_source)
-    calibration = terms.score[held] if held.size else terms.score if cross_fitted else None
-    thresholds = choose_thresholds(terms.score if calibration is None else calibration, settings)
+    calibrating = held if held.size else np.arange(len(rows))
+    reference = terms.score[calibrating]
     return Fit(
-        population, recipe, standardiser, rows, kept, models, scales, terms, cross_fitted, calibration, thresholds
+        population=population,
+        recipe=recipe,
+        standardiser=standardiser,
+        rows=rows,
+        kept=kept,
+        models=models,
+        scales=scales,
+        terms=terms,
+        cross_fitted=cross_fitted,
+        calibrating=calibrating,
+        calibration=reference if held.size or cross_fitted else None,
+        thresholds=choose_thresholds(reference, settings),
     )
 
 
@@ -159,7 +172,8 @@ def _drawn_by_id(ids: Sequence[Hashable], count: int, seed: int) -> NDArray[np.i
     Values must have no say in who is held out: with a draw among sorted rows one seed would hold out the same ranks of
     every population, and what was held out would not be exchangeable with a new pattern.
     """
-    digests = [sha256(f"{seed} {one!r}".encode()).digest() for one in ids]
+    plain = (one.item() if isinstance(one, np.generic) else one for one in ids)
+    digests = [sha256(f"{seed} {one!r}".encode()).digest() for one in plain]
     return np.array(sorted(range(len(digests)), key=digests.__getitem__)[:count])
 
 

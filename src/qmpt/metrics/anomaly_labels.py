@@ -48,18 +48,25 @@ class Thresholds:
 def find_thresholds(scores: Array, rare_quantile: float = 0.95, anomaly_quantile: float = 0.99) -> Thresholds:
     """Thresholds that a new, exchangeable pattern passes with a probability of at most 1 - quantile.
 
-    Each is the ceil((n + 1) quantile)-th smallest score; where n is too small for that, the largest, and then the
-    probability is 1 / (n + 1).
+    Each is the smallest score that at most (n + 1) (1 - quantile) of the n scores reach. Where n is too small for even
+    one, it is the largest score, if that stands alone, and the probability is 1 / (n + 1).
 
     Example:
         >>> find_thresholds(np.arange(1.0, 101.0))
         Thresholds(theta_1=96.0, theta_2=100.0)
+        >>> find_thresholds(np.array([0.0] * 90 + [7.0] * 10))
+        Thresholds(theta_1=inf, theta_2=inf)
     """
-    n, ordered = len(scores), np.sort(scores)
-    # a quantile such as 0.95 has no exact double; the rounding must not move the rank
-    ranks = (math.ceil((n + 1) * quantile - 1e-9) for quantile in (rare_quantile, anomaly_quantile))
-    found = (float(ordered[min(rank, n) - 1]) for rank in ranks)
-    return Thresholds(*(theta if theta > 0.0 else math.inf for theta in found))
+    levels = np.unique(scores)
+    reached = len(scores) - np.searchsorted(np.sort(scores), levels)
+
+    def smallest(quantile: float) -> float:
+        # a quantile such as 0.95 has no exact double; the rounding must not move the count
+        most = max(1, math.floor((len(scores) + 1) * (1.0 - quantile) + 1e-9))
+        passing = levels[(reached <= most) & (levels > 0.0)]
+        return float(passing[0]) if passing.size else math.inf
+
+    return Thresholds(smallest(rare_quantile), smallest(anomaly_quantile))
 
 
 def by_p_values(p_values: Array, rare_fdr: float, anomaly_fdr: float) -> NDArray[np.intp]:

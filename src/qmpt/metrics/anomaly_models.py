@@ -37,8 +37,15 @@ class Recipe:
     settings: AnomalySettings
     fewest: int | None = None
 
-    def fit(self, rows: Array, start: Scatter | None = None) -> Models:
-        """Fit to rows in robust standard units, shape (n, d)."""
+    def fit(self, rows: Array, start: Scatter | None = None, *, whole: Array | None = None) -> Models:
+        """Fit to rows in robust standard units, shape (n, d).
+
+        Args:
+            rows: the rows.
+            start: a robust scatter near the answer, which replaces the search for one.
+            whole: the population of which these rows are a part; it says how far a feature varies that does not vary
+                in the part.
+        """
         settings = self.settings
         density = create_density(self.density_model, settings.density_options)
         fewest = len(rows) if self.fewest is None else self.fewest
@@ -57,6 +64,7 @@ class Recipe:
             seed=settings.seed,
             start=start,
             fewest=fewest,
+            whole=whole,
         )
         return Models(density, distance)
 
@@ -87,19 +95,24 @@ class Models:
         return rarity, np.zeros(len(rows)) if self.distance is None else self.distance.distances(rows, own=own)
 
 
-def held_out(recipe: Recipe, rows: Array, folds: NDArray[np.intp]) -> tuple[Array, Array]:
-    """Rarity and distance of each row by models that were fitted without its fold.
+def held_out(recipe: Recipe, rows: Array, folds: NDArray[np.intp], groups: NDArray[np.intp]) -> tuple[Array, Array]:
+    """Rarity and distance of each row by models that were fitted without its fold, the mean over equal rows.
+
+    Equal rows are dealt to folds one by one: a value that many patterns have must be known to the models that score
+    one of them. The mean then gives equal rows equal scores.
 
     Args:
         recipe: how to fit.
         rows: shape (n, d).
         folds: fold of each row, from 0, shape (n,).
+        groups: of equal rows, from 0, shape (n,).
     """
     rarity, distance = np.empty(len(rows)), np.empty(len(rows))
     for fold in range(int(folds.max()) + 1):
         out = folds == fold
-        rarity[out], distance[out] = recipe.fit(rows[~out]).terms(rows[out])
-    return rarity, distance
+        rarity[out], distance[out] = recipe.fit(rows[~out], whole=rows).terms(rows[out])
+    size = np.bincount(groups)
+    return (np.bincount(groups, rarity) / size)[groups], (np.bincount(groups, distance) / size)[groups]
 
 
 def checked_scores(density: DensityModel, rows: Array) -> Array:

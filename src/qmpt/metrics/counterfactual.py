@@ -91,14 +91,14 @@ def compare_trajectories(
     Args:
         with_pattern: shape (pairs, times, 3): stress, protection and capacity; at least 32 pairs.
         without_pattern: the same shape.
-        modes: final modes with and without the pattern, one of each per pair.
+        modes: final modes with and without the pattern: two sequences, each with one mode per pair.
         level: of the percentile bootstrap intervals, in (0, 1).
         n_resamples: of the bootstrap over pairs, at least 100.
         seed: of the bootstrap.
 
     Raises:
         InsufficientEvidence: fewer than 32 pairs.
-        DataError: unequal shapes, or values that are not finite.
+        DataError: unequal shapes, values that are not finite, or another number of modes than of pairs.
         ConfigError: ``level`` or ``n_resamples`` out of range.
 
     Example:
@@ -119,13 +119,11 @@ def compare_trajectories(
         raise InsufficientEvidence(
             f"{pairs} pairs of runs; {FEWEST_PAIRS} are the fewest that are compared: run more seeds"
         )
+    changed = None if modes is None else _modes_changed(modes, pairs)
     center, spread = without_runs.mean(axis=(0, 1)), without_runs.std(axis=(0, 1))
     spread = np.where(spread > 1e-12 * np.maximum(np.abs(center), 1.0), spread, 1.0)
     there, here = (with_runs - center) / spread, (without_runs - center) / spread
     draws = np.random.default_rng(seed).integers(pairs, size=(n_resamples, pairs))
-    changed = None
-    if modes is not None:
-        changed = sum(a != b for a, b in zip(*modes, strict=True))
     return CounterfactualImpact(
         _estimate(_length(there) - _length(here), draws, level),
         _estimate(_length(there - here), draws, level),
@@ -191,6 +189,21 @@ def _runs(values: Any, which: str) -> Array:
             f"the runs {which} the pattern hold {int((~np.isfinite(runs)).sum())} values that are not finite"
         )
     return runs
+
+
+def _modes_changed(modes: Sequence[Any], pairs: int) -> int:
+    try:
+        there, here = (list(half) for half in modes)
+    except (TypeError, ValueError):
+        raise DataError(
+            f"modes is {modes!r:.80}; give two sequences: the final modes with the pattern and those without it"
+        ) from None
+    if not len(there) == len(here) == pairs:
+        raise DataError(
+            f"modes holds {len(there)} modes with the pattern and {len(here)} without it for {pairs} pairs of runs; "
+            "give one of each per pair"
+        )
+    return sum(bool(a != b) for a, b in zip(there, here, strict=True))
 
 
 def _length(runs: Array) -> Array:

@@ -134,6 +134,7 @@ def fit_distance(
     seed: int = 0,
     start: Scatter | None = None,
     fewest: int | None = None,
+    whole: Array | None = None,
 ) -> DistanceModel:
     """Fit a distance to rows in robust standard units.
 
@@ -149,6 +150,8 @@ def fit_distance(
         seed: of the search for the robust scatter.
         start: a robust scatter near the answer, which replaces that search.
         fewest: rows of the smallest of several parts that are fitted alike, of which these are one; None for n.
+        whole: the population of which ``rows`` are a part, for the variance of features that do not vary in the part;
+            None where they are all of it.
 
     Raises:
         ConfigError: an unknown mode.
@@ -175,4 +178,6 @@ def fit_distance(
         return ScatterDistance(ledoit_wolf(reduced), axes)
     enough = (len(rows) if fewest is None else fewest) > _ROWS_PER_FEATURE * k
     robust = minimum_determinant(reduced, seed, start) if enough else trimmed_ledoit_wolf(reduced)
+    if whole is not None:
+        robust = robust.with_variance_of(axes.project(whole) if axes else whole)
     return ScatterDistance(robust, axes)

@@ -8,8 +8,9 @@ are scaled up to one, the share of weight that was there is the coverage, and be
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from qmpt.errors import ConfigError, DataError, InsufficientEvidence, nearest_name, validation_message
@@ -17,7 +18,21 @@ from qmpt.errors import ConfigError, DataError, InsufficientEvidence, nearest_na
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["LEAST_COVERAGE", "Assessment", "Interval", "Part", "assess", "check_keys", "settings_from"]
+    from qmpt.data.models import Observation
+
+__all__ = [
+    "LARGEST",
+    "LEAST_COVERAGE",
+    "Assessment",
+    "Interval",
+    "Part",
+    "assess",
+    "check_keys",
+    "check_one_pattern",
+    "count_or_none",
+    "number_or_none",
+    "settings_from",
+]
 
 Settings = TypeVar("Settings", bound="BaseModel")
 
@@ -25,6 +40,8 @@ Interval = tuple[float, float]
 
 LEAST_COVERAGE: Final = 0.6
 """Share of the weight that must be present for a score."""
+LARGEST: Final = 1e300
+"""Magnitude up to which a number is read; sums and differences of a few such numbers are still finite."""
 
 _ROUNDING: Final = 1e-9
 
@@ -179,6 +196,51 @@ percentile, population
     for key in value:
         if key not in known:
             raise DataError(f"{name} has the unknown key {key!r}; {nearest_name(str(key), known)}")
+
+
+def check_one_pattern(observations: Iterable[Observation]) -> None:
+    """Check that observations belong to one pattern, or that there are none.
+
+    Raises:
+        DataError: they belong to several.
+    """
+    patterns = sorted({one.pattern_id for one in observations})
+    if len(patterns) > 1:
+        raise DataError(
+            f"the observations belong to {len(patterns)} patterns ({', '.join(patterns[:3])}, ...); give those of one"
+        )
+
+
+def number_or_none(value: Any) -> float | None:
+    """A number of Python or numpy as a float; None for anything else.
+
+    Truth values are no numbers here, nor is what is not finite or larger in magnitude than `LARGEST`.
+
+    Example:
+        >>> import numpy as np
+        >>> number_or_none(np.float32(0.5)), number_or_none(np.int64(2)), number_or_none(True), number_or_none("2")
+        (0.5, 2.0, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if abs(number) <= LARGEST else None
+
+
+def count_or_none(value: Any) -> int | None:
+    """A whole number of Python or numpy of at least 0 as an int; None for anything else, and for truth values.
+
+    Example:
+        >>> import numpy as np
+        >>> count_or_none(np.int64(2)), count_or_none(2.0), count_or_none(-1)
+        (2, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
+        return None
+    return int(value)
 
 
 def _interval(value: float, present: Sequence[Part], weight: float) -> Interval | None:

@@ -32,7 +32,8 @@ class FeaturePart:
         z: in robust standard units: (value - median) / (IQR / 1.349).
         rarity: nats of rarity beyond those of the median value.
         distance: part of the distance; may be negative.
-        part: both in units of the score, with its weights; features are ordered by it.
+        part: both in units of the score, with its weights; features are ordered by it. A score by tails is no sum over
+            features; the parts are then in robust standard deviations of each term.
     """
 
     feature: str
@@ -123,8 +124,10 @@ def explain_row(fit: Fit, row: Array, terms: Terms, position: int, top: int) -> 
     z = known.transform(row[None])[0]
     rarity, distance = feature_parts(fit.models, z)
     reference = fit.terms.raw.take(fit.kept)
-    parts = terms.weights[0] * rarity / fit_scale(reference.rarity).spread
-    parts = parts + terms.weights[1] * distance / fit_scale(reference.distance).spread
+    tails = fit.scales.rarity.mode == "tail"
+    rarity_scale = fit_scale(reference.rarity) if tails else fit.scales.rarity
+    distance_scale = fit_scale(reference.distance) if tails else fit.scales.distance
+    parts = terms.weights[0] * rarity / rarity_scale.spread + terms.weights[1] * distance / distance_scale.spread
     best = [int(at) for at in np.argsort(-parts, kind="stable")[: max(0, top)]]
     features = tuple(
         FeaturePart(

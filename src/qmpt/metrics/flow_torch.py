@@ -61,7 +61,7 @@ class SplineFlow:
         _load()
 
     def fit(self, rows: Array) -> SplineFlow:
-        """Train on rows of shape (n, d).
+        """Train on rows of shape (n, d). Torch's own stream of random numbers goes on as if nothing had been drawn.
 
         Raises:
             InsufficientEvidence: fewer than 2,000 rows, on which such a flow learns noise.
@@ -71,12 +71,14 @@ class SplineFlow:
             raise InsufficientEvidence(f"flow_torch_v1 has {n} rows and needs {FEWEST}; use flow_v1 or hist_v1")
         zuko, torch = _load()
         self._axes = PrincipalAxes.fit(rows, min(rows.shape[1], n // 10, self.most_axes))
-        torch.manual_seed(self.seed)
         data = torch.as_tensor(self._reduced(rows), dtype=torch.float32)
         order = torch.as_tensor(np.random.default_rng(self.seed).permutation(n))
         held, kept = data[order[: round(_HELD_OUT * n)]], data[order[round(_HELD_OUT * n) :]]
-        self._flow = zuko.flows.NSF(data.shape[1], transforms=self.transforms, hidden_features=(64, 64))
-        self._train(torch, kept, held)
+        # the seed is for this fit alone; everything is on the CPU, so there is no state of a device to keep
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self._flow = zuko.flows.NSF(data.shape[1], transforms=self.transforms, hidden_features=(64, 64))
+            self._train(torch, kept, held)
         return self
 
     def score_samples(self, rows: Array) -> Array:

@@ -6,7 +6,6 @@ Impact is never guessed. Without a source the term is 0 for all, and the source 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qmpt.errors import ConfigError, DataError, nearest_name
+from qmpt.metrics.evidence import LARGEST, number_or_none
 
 __all__ = ["GRAPH_IMPACTS", "Impact", "as_graph", "graph_distances", "graph_impact", "metadata_impact"]
 
@@ -30,10 +30,10 @@ class Impact:
 
     Attributes:
         source: ``graph:pagerank``, ``metadata:followers``, ``counterfactual``, ``given``, ...
-        values: pattern id -> finite value, in any unit; larger is more.
+        values: pattern id -> finite number of Python or numpy, in any unit; larger is more.
 
     Raises:
-        DataError: where a value is not finite.
+        DataError: the values are no mapping, or one is no finite number.
 
     Example:
         >>> Impact("given", {"a": 1.0, "b": 0.5}).of(["b", "a"]).tolist()
@@ -44,9 +44,13 @@ class Impact:
     values: Mapping[Hashable, float]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.values, Mapping):
+            raise DataError(f"impact is {type(self.values).__name__}; give a dictionary pattern id -> number")
         for key, value in self.values.items():
-            if not math.isfinite(value):
-                raise DataError(f"the impact of {key!r} is {value}; give a finite number, or leave impact out for all")
+            if number_or_none(value) is None:
+                raise DataError(
+                    f"the impact of {key!r} is {value!r:.40}; give a finite number, or leave impact out for all"
+                )
 
     def of(self, ids: Sequence[Hashable]) -> Array:
         """Values in the order of ``ids``, shape (n,).
@@ -64,31 +68,57 @@ class Impact:
 
 
 def as_graph(graph: Any) -> Any:
-    """A networkx graph as it is, or a new undirected one from edges ``(a, b)`` or ``(a, b, weight)``.
+    """A networkx graph with one edge, and so one weight, between any two nodes.
+
+    Edges ``(a, b)`` or ``(a, b, weight)`` make a new undirected graph. What joins the same two nodes again adds its
+    weight, so that one edge for each interaction gives the same graph as one edge that weighs as much as all. Parallel
+    edges of a multigraph are summed in the same way, with their directions. Any other networkx graph is given back as
+    it is. An edge without a weight weighs 1.
 
     Raises:
-        DataError: neither, a weight that is negative or not finite, or no node.
+        DataError: neither a graph nor edges, a weight that is negative or no finite number, or no node.
 
     Example:
-        >>> sorted(as_graph([("a", "b"), ("b", "c", 2.0)]).nodes)
-        ['a', 'b', 'c']
+        >>> as_graph([("a", "b"), ("b", "c", 2.0), ("c", "b")]).edges(data="weight")
+        EdgeDataView([('a', 'b', 1.0), ('b', 'c', 3.0)])
     """
     import networkx as nx
 
     if not isinstance(graph, nx.Graph):
-        edges, graph = graph, nx.Graph()
         try:
-            graph.add_weighted_edges_from((edge[0], edge[1], edge[2] if len(edge) > 2 else 1.0) for edge in edges)
+            edges = [(edge[0], edge[1], edge[2] if len(edge) > 2 else 1.0) for edge in graph]
         except (TypeError, IndexError, KeyError):
             raise DataError("the graph is neither a networkx graph nor edges (a, b) or (a, b, weight)") from None
+        graph = _with_summed_edges(nx.Graph(), edges)
+    elif graph.is_multigraph():
+        simple = nx.DiGraph() if graph.is_directed() else nx.Graph()
+        simple.add_nodes_from(graph.nodes(data=True))
+        graph = _with_summed_edges(simple, graph.edges(data="weight", default=1.0))
     if graph.number_of_nodes() == 0:
         raise DataError("the graph has 0 nodes; give one node per pattern, or set impact to 'none'")
     for a, b, weight in graph.edges(data="weight", default=1.0):
-        if not isinstance(weight, (int, float)) or not 0.0 <= weight < math.inf:
-            raise DataError(
-                f"the edge {a!r}-{b!r} has the weight {weight!r}; give a finite number that is not negative"
-            )
+        _edge_weight(a, b, weight)
     return graph
+
+
+def _with_summed_edges(graph: Any, edges: Iterable[tuple[Any, Any, Any]]) -> Any:
+    for a, b, given in edges:
+        weight = _edge_weight(a, b, given)
+        try:
+            weight += graph.get_edge_data(a, b, {}).get("weight", 0.0)
+            graph.add_edge(a, b, weight=weight)
+        except (TypeError, ValueError):  # networkx takes neither None nor what has no hash
+            raise DataError(f"the edge {a!r}-{b!r} must join two pattern ids, such as texts or numbers") from None
+    return graph
+
+
+def _edge_weight(a: Any, b: Any, weight: Any) -> float:
+    number = number_or_none(weight)
+    if number is None or number < 0.0:
+        raise DataError(
+            f"the edge {a!r}-{b!r} has the weight {weight!r:.40}; give a number in [0, {LARGEST:g}], or none for 1"
+        )
+    return number
 
 
 def _pagerank(graph: Any) -> dict[Any, float]:
@@ -119,7 +149,7 @@ def _eigenvector(graph: Any) -> dict[Any, float]:
 
     try:
         found: dict[Any, float] = nx.eigenvector_centrality(graph, max_iter=_STEPS, weight="weight")
-    except (nx.PowerIterationFailedConvergence, ZeroDivisionError, nx.NetworkXException):
+    except nx.PowerIterationFailedConvergence:
         raise DataError(
             f"eigenvector centrality of {graph.number_of_nodes()} nodes was not found within {_STEPS} steps, as in "
             "graphs without cycles; use 'graph:pagerank' or 'graph:katz'"
@@ -134,7 +164,8 @@ GRAPH_IMPACTS: Final[dict[str, Callable[[Any], dict[Any, float]]]] = {
     "graph:eigenvector": _eigenvector,
 }
 """Centralities by name, as networkx computes them. PageRank, Katz and eigenvector read the edge attribute ``weight`` as
-strength; betweenness counts steps. Katz attenuates by 0.85 over the largest eigenvalue, so that it always exists."""
+strength; betweenness counts steps, over edges of any weight. Katz attenuates by 0.85 over the largest eigenvalue, so
+that it always exists."""
 
 
 def graph_impact(graph: Any, source: str = "graph:pagerank") -> Impact:
@@ -197,10 +228,12 @@ def metadata_impact(metadata: Mapping[Hashable, Mapping[str, Any]], key: str) ->
     """
     values: dict[Hashable, float] = {}
     for one, entries in metadata.items():
-        value = entries.get(key)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise DataError(f"the metadata {key!r} of {one!r} is {value!r}; give each pattern a number there")
-        values[one] = float(value)
+        number = number_or_none(entries.get(key))
+        if number is None:
+            raise DataError(
+                f"the metadata {key!r} of {one!r} is {entries.get(key)!r:.40}; give each pattern a finite number there"
+            )
+        values[one] = number
     return Impact(f"metadata:{key}", values)
 
 

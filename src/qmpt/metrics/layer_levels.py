@@ -12,20 +12,25 @@ from numpy.typing import NDArray
 
 from qmpt.metrics.scaling import Scale, fit_scale
 
-__all__ = ["FEWEST_REFERENCE", "combine_proxies", "fit_proxy_scales", "resampled_scales"]
+__all__ = ["FEWEST_REFERENCE", "FEWEST_RESAMPLED", "combine_proxies", "fit_proxy_scales", "resampled_scales"]
 
 Array = NDArray[np.float64]
 
 FEWEST_REFERENCE: Final = 20
 """Values of a proxy that the reference period must hold (open choice)."""
+FEWEST_RESAMPLED: Final = 10
+"""Values that a resample of the period must hold: where windows are empty, a resample may miss more of them."""
 _LARGEST_EXPONENT: Final = 700.0
 
 
-def fit_proxy_scales(reference: Mapping[str, Array]) -> tuple[dict[str, Scale], dict[str, str]]:
+def fit_proxy_scales(
+    reference: Mapping[str, Array], fewest: int = FEWEST_REFERENCE
+) -> tuple[dict[str, Scale], dict[str, str]]:
     """The robust scale of each proxy in the reference period, and for the others why there is none.
 
     Args:
         reference: proxy -> its values in the period; NaN where it is not known.
+        fewest: known values that a proxy must have.
 
     Example:
         >>> scales, missing = fit_proxy_scales({"error": np.arange(20.0), "conflict": np.zeros(20)})
@@ -35,8 +40,8 @@ def fit_proxy_scales(reference: Mapping[str, Array]) -> tuple[dict[str, Scale], 
     scales, missing = {}, {}
     for name, values in reference.items():
         known = values[~np.isnan(values)]
-        if len(known) < FEWEST_REFERENCE:
-            missing[name] = f"{len(known)} values in the reference period, at least {FEWEST_REFERENCE} are needed"
+        if len(known) < fewest:
+            missing[name] = f"{len(known)} values in the reference period, at least {fewest} are needed"
             continue
         scale = fit_scale(known)
         if scale.basis == "constant":
@@ -84,7 +89,7 @@ def resampled_scales(
     """The scales that other reference periods would have given, by a moving-block bootstrap (Künsch 1989).
 
     All proxies are resampled together, in blocks that keep what follows what. A resample in which a fitted proxy does
-    not vary is skipped.
+    not vary, or has fewer than `FEWEST_RESAMPLED` values, is skipped.
 
     Args:
         reference: proxy -> its values in the reference period, equally long.
@@ -105,6 +110,6 @@ def resampled_scales(
     for _ in range(resamples):
         starts = draw.integers(n - length + 1, size=-(-n // length))
         index = (starts[:, None] + np.arange(length)).ravel()[:n]
-        scales, missing = fit_proxy_scales(dict(zip(fitted, rows[:, index], strict=True)))
+        scales, missing = fit_proxy_scales(dict(zip(fitted, rows[:, index], strict=True)), FEWEST_RESAMPLED)
         if not missing:
             yield scales

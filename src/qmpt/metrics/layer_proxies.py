@@ -2,7 +2,7 @@
 """Series that can be seen of a layer and that stand for its stress and its protection.
 
 =============  ====================================================================================
-stress         ``conflict``, ``error``, ``deficit`` (rates of what goes wrong), ``instability``
+stress         ``conflict``, ``error``, ``retry``, ``deficit`` (rates of what goes wrong), ``instability``
 protection     ``control`` (share of actions blocked), ``rigidity`` (sameness of actions),
                ``suppression`` (share of rare patterns whose output did not survive)
 =============  ====================================================================================
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from qmpt.data.models import Observation
 from qmpt.errors import ConfigError, DataError, nearest_name
+from qmpt.metrics.layer_windows import TimeWindows
 
 __all__ = [
     "FEWEST_IN_WINDOW",
@@ -37,7 +38,7 @@ __all__ = [
 Array = NDArray[np.float64]
 Flag = Callable[[Observation], bool | None]
 
-STRESS_PROXIES: Final = ("conflict", "error", "deficit", "instability")
+STRESS_PROXIES: Final = ("conflict", "error", "retry", "deficit", "instability")
 """Names of the series that stand for stress."""
 PROTECTION_PROXIES: Final = ("control", "rigidity", "suppression")
 """Names of the series that stand for protection."""
@@ -45,7 +46,6 @@ FEWEST_IN_WINDOW: Final = 10
 """Observations that a window must hold for a value (open choice)."""
 
 _EVEN: Final = 1e-6
-_MAX_WINDOWS: Final = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class LayerProxies:
 def flag_shares(
     observations: Iterable[Observation],
     flags: Mapping[str, Flag],
-    width: float,
+    width: float | TimeWindows,
     *,
     fewest: int = FEWEST_IN_WINDOW,
 ) -> tuple[Array, dict[str, Array]]:
@@ -122,7 +122,7 @@ def flag_shares(
     Args:
         observations: at least one.
         flags: name -> function that says True, False, or None where it does not apply.
-        width: of a window, in seconds, above 0.
+        width: of a window, in seconds, above 0, from the first observation on; or the windows themselves.
         fewest: observations to which a flag must apply in a window, at least 1.
 
     Returns:
@@ -151,7 +151,7 @@ def flag_shares(
 
 
 def action_rigidity(
-    observations: Iterable[Observation], width: float, *, fewest: int = FEWEST_IN_WINDOW
+    observations: Iterable[Observation], width: float | TimeWindows, *, fewest: int = FEWEST_IN_WINDOW
 ) -> tuple[Array, Array]:
     """How alike the actions in each window of time are: 1 minus their entropy over that of equal shares.
 
@@ -161,7 +161,7 @@ def action_rigidity(
 
     Args:
         observations: at least one of ``behavior`` with an action.
-        width: of a window, in seconds, above 0.
+        width: of a window, in seconds, above 0, from the first observation on; or the windows themselves.
         fewest: actions that a window must hold, at least 1.
 
     Returns:
@@ -238,18 +238,13 @@ def rolling_instability(values: Any, window: int) -> Array:
     return mad
 
 
-def _windows(observations: Sequence[Observation], width: float) -> tuple[Array, list[list[Observation]]]:
+def _windows(observations: Sequence[Observation], width: float | TimeWindows) -> tuple[Array, list[list[Observation]]]:
+    if isinstance(width, TimeWindows):
+        return width.starts, width.sorted_in(observations)
     if not (width > 0.0 and math.isfinite(width)):
         raise ConfigError(f"width is {width}; give seconds, above 0")
     if not observations:
         raise DataError("there are 0 observations to take windows of; give some")
-    first = min(one.timestamp for one in observations)
-    places = [int((one.timestamp - first) // width) for one in observations]
-    count = max(places) + 1
-    if count > _MAX_WINDOWS:
-        raise ConfigError(f"windows of {width} s would be {count}; the limit is {_MAX_WINDOWS}: take wider ones")
-    windows: list[list[Observation]] = [[] for _ in range(count)]
-    for place, one in zip(places, observations, strict=True):
-        windows[place].append(one)
-    starts: Array = first + width * np.arange(count, dtype=np.float64)
-    return starts, windows
+    times = [one.timestamp for one in observations]
+    windows = TimeWindows(min(times), width, int((max(times) - min(times)) // width) + 1)
+    return windows.starts, windows.sorted_in(observations)

@@ -6,17 +6,19 @@ information that independent labels of the same frequencies would show is taken 
 (I - E[I]) / (H(S) - E[I]), as in the adjusted mutual information of Vinh, Epps and Bailey (JMLR 11, 2010), with the
 entropy of the state below. It is 0 on average where nothing is known and 1 where all is known.
 
-Continuous states are cut into quantiles here; `qmpt.metrics.mutual_information_neighbors` leaves them whole.
+Numbers with many levels are cut into quantiles here; `qmpt.metrics.mutual_information_neighbors` leaves them whole.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Final
 
 from qmpt.errors import DataError
+from qmpt.metrics.evidence import LARGEST
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +62,7 @@ class InformationRatio:
         n: pairs.
         method: ``categories``, ``quantiles``, ``clusters`` or ``neighbors``.
         reason: why there is no value; empty where there is one.
+        levels: different states that were seen, before any were put into one class; None for continuous states.
     """
 
     value: float | None
@@ -73,6 +76,7 @@ class InformationRatio:
     n: int
     method: str
     reason: str = ""
+    levels: int | None = None
 
 
 def plug_in_ratio(states: Sequence[Hashable], predictions: Sequence[Hashable]) -> float | None:
@@ -149,11 +153,14 @@ def information_ratio(
         entropy=entropy,
         n=n,
         method=method,
+        levels=len(table),
     )
 
 
-def quantile_codes(values: Sequence[float], bins: int | None = None) -> Codes:
+def quantile_codes(values: Sequence[float] | Vector, bins: int | None = None) -> Codes:
     """Cut values at their quantiles into classes of about equal size; equal values share a class.
+
+    Where one value is frequent there are fewer classes, but at least two where not all values are equal.
 
     Args:
         values: finite, at least one.
@@ -172,20 +179,27 @@ def quantile_codes(values: Sequence[float], bins: int | None = None) -> Codes:
     wanted = _cube_root(len(numbers)) if bins is None else bins
     if wanted < 2:
         raise DataError(f"bins is {bins}; give at least 2")
-    edges = np.unique(np.quantile(numbers, np.arange(1, wanted) / wanted))
+    edges = np.quantile(numbers, np.arange(1, wanted) / wanted)
+    below_highest = np.unique(numbers)[:-1]
+    if below_highest.size:  # an edge at the highest value would leave nothing above it
+        edges = np.minimum(edges, below_highest[-1])
+    edges = np.unique(edges)
     return np.searchsorted(edges, numbers, side="left")
 
 
 def self_prediction_ratio(
     states: Sequence[Any], predictions: Sequence[Any], *, permutations: int = 199, seed: int = 0
 ) -> InformationRatio:
-    """The chance-corrected ratio of states of any kind, by the kind of the first state.
+    """The chance-corrected ratio of states of any kind.
 
-    Texts, booleans and whole numbers are categories. Other numbers are cut into quantiles, states and predictions
-    each by their own. Lists of numbers become the nearest of a few centres that are found among the states.
+    Texts and truth values are categories, also where numbers stand among them. Numbers alone are read by their values
+    and not by their type: a series with no more levels than the cube root of its length is taken as it is, any other is
+    cut into that many quantiles; states and predictions each by their own. Give categories that only bear numbers, such
+    as ids, as texts, or the cut takes neighbours for alike. Lists of numbers become the nearest of a few centres that
+    are found among the states.
 
     Args:
-        states: texts, numbers, or lists of numbers of one length.
+        states: texts, numbers of Python or numpy, or lists of numbers of one length.
         predictions: of the same kind.
         permutations: at least 19.
         seed: of permutations and centres.
@@ -194,23 +208,34 @@ def self_prediction_ratio(
         DataError: lengths or kinds differ, or a number is not finite.
 
     Example:
-        >>> self_prediction_ratio([0.1, 0.9] * 20, [1.2, 7.5] * 20).method
-        'quantiles'
+        >>> found = self_prediction_ratio(list(range(40)), [2 * state for state in range(40)])
+        >>> found.method, found.levels, round(found.value, 6)
+        ('quantiles', 40, 1.0)
     """
+    import numpy as np
+
     n = same_length(states, predictions)
     if n < LEAST_PAIRS:
         return undefined_ratio(n, "categories", f"{n} pairs of state and prediction; at least {LEAST_PAIRS} are needed")
     everything = (*states, *predictions)
-    if all(isinstance(one, str | bool | int) for one in everything):
+    if all(isinstance(one, Real) and not isinstance(one, bool) for one in everything):
+        numbers = finite_numbers("states", states), finite_numbers("predictions", predictions)
+        levels, most = [len(np.unique(series)) for series in numbers], _cube_root(n)
+        classes = [
+            quantile_codes(series).tolist() if kinds > most else series.tolist()
+            for series, kinds in zip(numbers, levels, strict=True)
+        ]
+        method = "quantiles" if max(levels) > most else "categories"
+        found = information_ratio(*classes, permutations=permutations, seed=seed, method=method)
+        return replace(found, levels=levels[0])
+    if all(isinstance(one, str | bool | Integral) for one in everything):
         # True equals 1, so that a label is taken with its kind
         labels = [[(isinstance(one, str), str(one)) for one in series] for series in (states, predictions)]
         return information_ratio(*labels, permutations=permutations, seed=seed)
-    if all(isinstance(one, int | float) and not isinstance(one, bool) for one in everything):
-        cut = [quantile_codes(series).tolist() for series in (states, predictions)]
-        return information_ratio(*cut, permutations=permutations, seed=seed, method="quantiles")
     if all(isinstance(one, list | tuple) for one in everything):
         near = _nearest_centers(states, predictions, seed)
-        return information_ratio(*near, permutations=permutations, seed=seed, method="clusters")
+        found = information_ratio(*near, permutations=permutations, seed=seed, method="clusters")
+        return replace(found, levels=len({tuple(one) for one in states}))
     kinds = ", ".join(sorted({type(one).__name__ for one in everything}))
     raise DataError(f"states and predictions are of the kinds {kinds}; give texts, numbers or lists of numbers only")
 
@@ -334,16 +359,20 @@ def _unit(value: float) -> float:
     return min(1.0, max(0.0, value))
 
 
-def finite_numbers(name: str, values: Sequence[float]) -> Vector:
+def finite_numbers(name: str, values: Any) -> Vector:
     import numpy as np
 
     try:
         numbers = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         raise DataError(f"{name} are no numbers; give finite numbers") from None
-    bad = np.flatnonzero(~(np.abs(numbers) <= 1e300))
+    if numbers.ndim != 1:
+        raise DataError(f"{name} must be one row of finite numbers, not of the shape {numbers.shape}")
+    bad = np.flatnonzero(~(np.abs(numbers) <= LARGEST))
     if bad.size:
-        raise DataError(f"{name} hold {numbers[bad[0]]} at place {bad[0]}; give numbers between -1e300 and 1e300")
+        raise DataError(
+            f"{name} hold {numbers[bad[0]]} at place {bad[0]}; give numbers between -{LARGEST:g} and {LARGEST:g}"
+        )
     return numbers
 
 

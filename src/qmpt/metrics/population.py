@@ -32,6 +32,7 @@ FEW: Final = 30
 LARGEST: Final = 1e300
 """Largest magnitude of a feature; differences of larger numbers overflow."""
 _FARTHEST: Final = 1e6
+_ROUNDING: Final = 8 * float(np.finfo(float).eps)
 _NORMAL_IQR: Final = 1.3489795003921634
 
 Array = NDArray[np.float64]
@@ -101,13 +102,15 @@ def as_rows(values: Any, width: int) -> Array:
 
 def _finite(values: Any) -> Array:
     try:
+        if np.ma.is_masked(values):
+            raise TypeError
         given = np.asarray(values)
         if np.iscomplexobj(given):
             raise TypeError
         table = np.atleast_1d(given.astype(np.float64, copy=False))
     except (TypeError, ValueError, OverflowError):
         raise DataError(
-            "the features are no table of real numbers; give rows of equal length of finite numbers"
+            "the features are no table of real numbers; give rows of equal length of finite numbers, none masked"
         ) from None
     bad = ~(np.abs(table) <= LARGEST)
     if bad.any():
@@ -124,7 +127,8 @@ class RobustStandardiser:
     """Centres each column at its median and divides by IQR / 1.349, which is the standard deviation of a normal.
 
     Where more than half of a column is one value its IQR can be 0; then the root mean square deviation takes the place
-    of IQR / 1.349. Constant columns carry nothing and are dropped. Standardised values are cut at +-1e6, so that
+    of IQR / 1.349. Constant columns carry nothing and are dropped, and so are those whose values differ by rounding
+    alone: by no more than 8 units in the last place of the largest. Standardised values are cut at +-1e6, so that
     squares stay finite.
 
     Attributes:
@@ -153,7 +157,9 @@ class RobustStandardiser:
         Raises:
             DataError: where no column varies.
         """
-        varies = table.min(axis=0) < table.max(axis=0)
+        low, high = table.min(axis=0), table.max(axis=0)
+        with np.errstate(over="ignore"):
+            varies = high - low > _ROUNDING * np.maximum(np.abs(low), np.abs(high))
         kept = np.flatnonzero(varies)
         if kept.size == 0:
             raise DataError(

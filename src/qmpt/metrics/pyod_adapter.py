@@ -45,8 +45,13 @@ class PyodDensity:
             self._detector = make(**settings)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"the options {sorted(settings)} do not fit the detector {detector}: {error}") from None
+        self._options = settings
         self.name = f"pyod:{detector}"
         self.version = f"{self.name}@{import_module('pyod').__version__}"
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The detector, its options and the version of PyOD: all that the densities depend on."""
+        return {"version": self.version, "options": self._options}
 
     def fit(self, rows: Array) -> PyodDensity:
         """Fit the detector to rows, shape (n, d)."""
@@ -68,7 +73,7 @@ def _detector_class(name: str) -> Any:
     found = {one.name.replace("_", ""): one.name for one in pkgutil.iter_modules(import_module("pyod.models").__path__)}
     module = found.get(name.lower())
     if module is None:
-        raise ConfigError(f"PyOD has no detector {name!r}; its modules: {nearest_name(name.lower(), found)}")
+        raise ConfigError(f"PyOD has no detector {name!r}, and no module for one; {nearest_name(name.lower(), found)}")
     try:
         loaded = import_module(f"pyod.models.{module}")
     except ImportError as error:

@@ -15,11 +15,10 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from qmpt.data.models import Observation
-from qmpt.errors import DataError
 from qmpt.features.encoders import encoder_name
 from qmpt.features.tokens import text_of
 from qmpt.features.versions import version_string
-from qmpt.metrics.evidence import Assessment, Part, assess, settings_from
+from qmpt.metrics.evidence import Assessment, Part, assess, check_one_pattern, settings_from
 from qmpt.metrics.reflexivity_dynamics import (
     calibration_part,
     consistency_part,
@@ -114,7 +113,7 @@ class ReflexivityEstimator(BaseModel):
 
     def evaluate_text(self, obs: list[Observation]) -> Part:
         """The part ``text``, from all texts in the order of time."""
-        _of_one_pattern(obs)
+        check_one_pattern(obs)
         texts = [text_of(one) for one in sorted(obs, key=lambda one: one.timestamp) if one.modality == "text"]
         if self.classifier is not None:
             return classified_part(texts, self.classifier)
@@ -122,7 +121,7 @@ class ReflexivityEstimator(BaseModel):
 
     def evaluate_dyn(self, obs: list[Observation]) -> Assessment:
         """The parts ``mi``, ``calibration``, ``revision`` and ``consistency``, of equal weight."""
-        _of_one_pattern(obs)
+        check_one_pattern(obs)
         chosen = self._settings
         parts = [
             mutual_information_part(obs, permutations=chosen.permutations, seed=chosen.seed),
@@ -145,11 +144,3 @@ class ReflexivityEstimator(BaseModel):
     def _hooks(self) -> dict[str, Callable[..., Any]]:
         hooks = {"classifier": self.classifier, "encoder": self.encoder}
         return {name: hook for name, hook in hooks.items() if hook is not None}
-
-
-def _of_one_pattern(observations: list[Observation]) -> None:
-    patterns = sorted({one.pattern_id for one in observations})
-    if len(patterns) > 1:
-        raise DataError(
-            f"the observations belong to {len(patterns)} patterns ({', '.join(patterns[:3])}, ...); give those of one"
-        )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from qmpt.errors import DataError
 from qmpt.features.behavior import action_of
-from qmpt.features.tokens import text_of
+from qmpt.features.tokens import text_of, words
 from qmpt.metrics.calibration import calibration
 from qmpt.metrics.evidence import Interval, Part
 from qmpt.metrics.mutual_information import self_prediction_ratio
@@ -61,6 +61,7 @@ def mutual_information_part(observations: Sequence[Observation], *, permutations
         "plug_in": found.plug_in,
         "p_value": found.p_value,
         "entropy": found.entropy,
+        "levels": found.levels,
         "method": found.method,
     }  # fmt: skip
     return Part("mi", found.value, n=found.n, interval=found.interval, reason=found.reason, detail=detail)
@@ -129,12 +130,14 @@ def consistency_part(
 ) -> Part:
     """The part ``consistency``: mean cosine similarity of successive windows of goals.
 
-    Goals are texts with the tag `GOAL_TAG`. Without an encoder a window is its counts of words that carry meaning,
-    so that other words for one goal look like another goal. Compare only within one encoder.
+    Goals are texts with the tag `GOAL_TAG`. A text whose words were all said before, in the same order, counts for
+    nothing: to paste a goal again shows nothing about holding to it. Near copies do count; their number and that of
+    the repeats are in the detail. Without an encoder a window is its counts of words that carry meaning, so that other
+    words for one goal look like another goal. Compare only within one encoder.
 
     Args:
         observations: texts with the tag are read, in the order of time.
-        per_window: goals per window; a last window that is not full is left out.
+        per_window: different goals per window; a last window that is not full is left out.
         encode: texts -> array of shape (texts, dimensions).
         seed: of the resampling of successive pairs, which gives the interval.
 
@@ -144,10 +147,14 @@ def consistency_part(
     import numpy as np
 
     goals = [one for one in observations if one.modality == "text" and GOAL_TAG in one.tags]
-    texts = [text_of(one) for one in sorted(goals, key=lambda one: one.timestamp)]
+    told = [text_of(one) for one in sorted(goals, key=lambda one: one.timestamp)]
+    texts = _without_repeats(told)
     full = len(texts) // per_window
     if full < LEAST_WINDOWS:
-        reason = f"{full} full windows of {per_window} goals; at least {LEAST_WINDOWS} are needed"
+        reason = (
+            f"{full} full windows of {per_window} different goals ({len(texts)} of {len(told)} differ); at least "
+            f"{LEAST_WINDOWS} are needed"
+        )
         return Part("consistency", None, n=len(texts), reason=reason)
     starts = range(0, full * per_window, per_window)
     vectors = _window_vectors([texts[start : start + per_window] for start in starts], encode)
@@ -159,7 +166,7 @@ def consistency_part(
     similarities = (directions[1:] * directions[:-1]).sum(axis=1)
     draws = np.random.default_rng(seed).integers(len(similarities), size=(_BOOTSTRAP, len(similarities)))
     low, high = np.quantile(similarities[draws].mean(axis=1), [0.025, 0.975])
-    detail = {"windows": full, "per_window": per_window}
+    detail = {"windows": full, "per_window": per_window, "repeats": len(told) - len(texts)}
     value = _unit(float(similarities.mean()))
     return Part("consistency", value, n=len(texts), interval=(_unit(float(low)), _unit(float(high))), detail=detail)
 
@@ -189,6 +196,14 @@ def _wilson(share: float, n: int) -> Interval:
     center = (share + z2 / (2 * n)) / (1 + z2 / n)
     reach = _Z95 / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     return max(0.0, center - reach), min(1.0, center + reach)
+
+
+def _without_repeats(texts: Sequence[str]) -> list[str]:
+    """The first of each of the texts with the same words."""
+    first: dict[str, str] = {}
+    for text in texts:
+        first.setdefault(" ".join(words(text)) or text, text)
+    return list(first.values())
 
 
 def _window_vectors(windows: Sequence[list[str]], encode: Callable[[list[str]], Any] | None) -> Any:

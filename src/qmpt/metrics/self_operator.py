@@ -8,18 +8,33 @@ scores high. Only together with a high anomaly score, and over time, does it mak
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from qmpt.data.models import Observation, Pattern
 from qmpt.errors import DataError
 from qmpt.features.versions import version_string
-from qmpt.metrics.evidence import Assessment, Interval, Part, assess, check_keys, settings_from
+from qmpt.metrics.evidence import (
+    Assessment,
+    Interval,
+    Part,
+    assess,
+    check_keys,
+    check_one_pattern,
+    number_or_none,
+    settings_from,
+)
 from qmpt.metrics.mutual_information import finite_numbers
 from qmpt.metrics.self_operator_beliefs import meta_part
 from qmpt.metrics.self_operator_persistence import Persistence, WindowScore, persistence
-from qmpt.metrics.self_operator_population import LEAST_POPULATION, decay, population_part, robust_spread
+from qmpt.metrics.self_operator_population import (
+    LEAST_POPULATION,
+    check_population_report,
+    decay,
+    population_part,
+    robust_spread,
+)
 from qmpt.metrics.self_operator_settings import SelfOperatorSettings
 
 if TYPE_CHECKING:
@@ -27,6 +42,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["SelfOperatorEstimator", "self_part", "self_reports_from"]
+
+_PLACES: Final = ("anomaly_score", "percentile")
+"""The ways in which a pattern may place itself in its population."""
 
 
 class SelfOperatorEstimator(BaseModel):
@@ -62,7 +80,7 @@ class SelfOperatorEstimator(BaseModel):
         self._settings = settings
 
     @property
-    def self_operator_model_version(self) -> str:
+    def self_operator_version(self) -> str:
         """What is stored beside each score."""
         return version_string("self_operator_v1", self.semver, self._settings.model_dump())
 
@@ -133,6 +151,7 @@ class SelfOperatorEstimator(BaseModel):
             phi_self_min=chosen.phi_self_min,
             least_windows=chosen.least_windows,
             least_observations=chosen.least_observations,
+            least_gap=chosen.least_gap,
         )
 
 
@@ -148,6 +167,7 @@ def self_part(
     """The part ``self``: exp(-|A - reported A|/scale), with A in robust standard deviations of the population.
 
     To report too much and too little cost the same. A reported percentile is read off the scores of the population.
+    A report that is None is none.
 
     Args:
         anomaly_score: of the pattern.
@@ -166,9 +186,10 @@ def self_part(
     """
     import numpy as np
 
-    if "anomaly_score" in report and "percentile" in report:
+    told = [name for name in _PLACES if report.get(name) is not None]
+    if len(told) > 1:
         raise DataError("the self-report has an anomaly_score and a percentile; give one of them")
-    if report.get("anomaly_score") is None and report.get("percentile") is None:
+    if not told:
         return Part("self", None, weight, reason="no report about itself")
     if anomaly_score is None:
         return Part("self", None, weight, reason="the pattern has no anomaly score; estimate it first")
@@ -179,7 +200,7 @@ def self_part(
     spread = robust_spread(scores)
     if spread == 0.0:
         return Part("self", None, weight, reason="all anomaly scores of the population are alike")
-    reported = _reported_score(report, scores)
+    reported = _reported_score(told[0], report[told[0]], scores)
     low, high = (anomaly_score, anomaly_score) if anomaly_interval is None else anomaly_interval
     nearest = float(np.clip(reported, low, high))
     farthest = max(abs(reported - low), abs(reported - high))
@@ -194,11 +215,11 @@ def self_part(
 def self_reports_from(observations: Iterable[Observation]) -> dict[str, Any]:
     """What a pattern reports in its observations, as `SelfOperatorEstimator.evaluate` takes it.
 
-    Of each thing that ``self_report`` observations tell the latest counts; ``belief`` observations are kept in the
-    order of time.
+    Of each thing that ``self_report`` observations tell the latest counts, and None tells nothing; ``belief``
+    observations are kept in the order of time.
 
     Raises:
-        DataError: a self-report is no dictionary, or has an unknown key.
+        DataError: observations of several patterns, or a self-report of another form.
 
     Example:
         >>> told = {"pattern_id": "a", "modality": "self_report"}
@@ -211,30 +232,33 @@ def self_reports_from(observations: Iterable[Observation]) -> dict[str, Any]:
     """
     reports: dict[str, Any] = {}
     beliefs: list[Any] = []
-    for one in sorted(observations, key=lambda one: one.timestamp):
+    ordered = sorted(observations, key=lambda one: one.timestamp)
+    check_one_pattern(ordered)
+    for one in ordered:
         if one.modality == "belief":
             beliefs.append(one.payload)
         elif one.modality == "self_report":
-            check_keys(f"the self-report {one.obs_id!r}", one.payload, {"anomaly_score", "percentile", "population"})
-            placed = {"anomaly_score", "percentile"} & set(one.payload)
-            if placed:  # a new way to place itself takes the place of the old one
+            name = f"the self-report {one.obs_id!r}"
+            check_keys(name, one.payload, {*_PLACES, "population"})
+            told = {key: value for key, value in one.payload.items() if value is not None}
+            check_population_report(f"the population in {name}", told.get("population"))
+            if any(key in told for key in _PLACES):  # a new way to place itself takes the place of the old one
                 reports = {key: value for key, value in reports.items() if key == "population"}
-            reports |= one.payload
+            reports |= told
     return {**reports, "beliefs": beliefs} if beliefs else reports
 
 
-def _reported_score(report: Mapping[str, Any], scores: NDArray[np.float64]) -> float:
+def _reported_score(name: str, value: Any, scores: NDArray[np.float64]) -> float:
     import numpy as np
 
-    name = "anomaly_score" if report.get("anomaly_score") is not None else "percentile"
-    value = report[name]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e300:
+    number = number_or_none(value)
+    if number is None:
         raise DataError(f"the reported {name} is {value!r:.40}; give a finite number")
     if name == "anomaly_score":
-        return float(value)
-    if not 0.0 <= value <= 100.0:
-        raise DataError(f"the reported percentile is {value}; give a number in [0, 100]")
-    return float(np.quantile(scores, value / 100.0))
+        return number
+    if not 0.0 <= number <= 100.0:
+        raise DataError(f"the reported percentile is {number:g}; give a number in [0, 100]")
+    return float(np.quantile(scores, number / 100.0))
 
 
 def _reflexivity_part(pattern: Pattern, weight: float, interval: Interval | None) -> Part:

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from qmpt.errors import DataError
-from qmpt.metrics.evidence import Interval, Part
+from qmpt.metrics.evidence import Interval, Part, count_or_none, number_or_none
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +58,8 @@ class Belief:
 def belief_of(payload: Any) -> Belief:
     """Read a belief: ``{"proposition": text, "probability": number or bool, "weight": number}``, the weight optional.
 
-    A leading "not " makes it the opposite of the rest, and is read as often as it stands there.
+    Numbers and truth values may be those of Python or numpy. A leading "not " makes it the
+    opposite of the rest, and is read as often as it stands there.
 
     Raises:
         DataError: another form.
@@ -67,14 +68,14 @@ def belief_of(payload: Any) -> Belief:
         >>> belief_of({"proposition": "Not it rains", "probability": 0.25}).affirmed
         0.75
     """
+    import numpy as np
+
     told: Mapping[str, Any] = payload if isinstance(payload, Mapping) else {}
-    proposition: Any = told.get("proposition")
-    probability: Any = told.get("probability")
-    weight: Any = told.get("weight", 1.0)
-    readable = isinstance(proposition, str) and proposition.strip() != ""
-    readable &= isinstance(probability, bool | int | float) and 0.0 <= probability <= 1.0
-    readable &= isinstance(weight, int | float) and not isinstance(weight, bool) and 0.0 < weight <= 1e300
-    if not readable:
+    proposition, stated = told.get("proposition"), told.get("probability")
+    probability = float(stated) if isinstance(stated, bool | np.bool_) else number_or_none(stated)
+    weight = number_or_none(told.get("weight", 1.0))
+    named = isinstance(proposition, str) and proposition.strip() != ""
+    if not named or probability is None or not 0.0 <= probability <= 1.0 or weight is None or weight <= 0.0:
         raise DataError(
             f"a belief is {payload!r:.80}; give {{'proposition': text, 'probability': true, false or a number in "
             "[0, 1]}, and where wanted 'weight': a number above 0"
@@ -83,12 +84,12 @@ def belief_of(payload: Any) -> Belief:
     negated = False
     while rest.startswith(_NEGATION):
         rest, negated = rest.removeprefix(_NEGATION), not negated
-    return Belief(rest, negated, float(probability), float(weight))
+    return Belief(rest, negated, probability, weight)
 
 
 def meta_part(
     beliefs: Sequence[Any],
-    contradictions: Mapping[str, int] | None = None,
+    contradictions: Mapping[str, Any] | None = None,
     *,
     weight: float = 1.0,
     intervals: bool = True,
@@ -119,6 +120,8 @@ def meta_part(
         1.0
     """
     found, checked = _counted(contradictions)
+    if isinstance(beliefs, str | Mapping) or not isinstance(beliefs, Iterable):
+        raise DataError(f"the beliefs are {beliefs!r:.60}; give a list of beliefs, or leave them out")
     told: dict[str, list[Belief]] = defaultdict(list)
     for payload in beliefs:
         one = belief_of(payload)
@@ -182,12 +185,13 @@ def _interval(rows: Sequence[Sequence[float]], found: int, checked: int, seed: i
     return float(low), float(high)
 
 
-def _counted(contradictions: Mapping[str, int] | None) -> tuple[int, int]:
+def _counted(contradictions: Mapping[str, Any] | None) -> tuple[int, int]:
     if contradictions is None:
         return 0, 0
-    found, checked = contradictions.get("found"), contradictions.get("checked")
-    if type(found) is not int or type(checked) is not int or not 0 <= found <= checked:
+    told: Mapping[str, Any] = contradictions if isinstance(contradictions, Mapping) else {}
+    found, checked = count_or_none(told.get("found")), count_or_none(told.get("checked"))
+    if found is None or checked is None or found > checked:
         raise DataError(
-            f"contradictions are {dict(contradictions)!r:.60}; give {{'found': k, 'checked': m}} with 0 <= k <= m"
+            f"contradictions are {contradictions!r:.60}; give {{'found': k, 'checked': m}} with 0 <= k <= m"
         )
     return found, checked

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from qmpt.errors import DataError
-from qmpt.metrics.evidence import Interval, Part, check_keys
+from qmpt.metrics.evidence import Interval, Part, check_keys, number_or_none
 from qmpt.metrics.mutual_information import finite_numbers
 
 if TYPE_CHECKING:
@@ -23,11 +23,19 @@ if TYPE_CHECKING:
 
     Vector = NDArray[np.float64]
 
-__all__ = ["LEAST_POPULATION", "decay", "population_part", "reported_values", "robust_spread"]
+__all__ = [
+    "LEAST_POPULATION",
+    "check_population_report",
+    "decay",
+    "population_part",
+    "reported_values",
+    "robust_spread",
+]
 
 LEAST_POPULATION: Final = 20
 """Members of the population below which nothing is compared with it."""
 
+_KINDS: Final = ("categories", "features")
 _GRID: Final = 200
 """Points that stand for a reported distribution."""
 _GROUPS: Final = 20
@@ -71,11 +79,12 @@ def population_part(
         >>> population_part(population, {"features": {"cost": list(range(100))}}).value
         1.0
     """
-    features = {name: finite_numbers(name, values) for name, values in population_stats.get("features", {}).items()}
-    categories = {name: _shares(name, counts) for name, counts in population_stats.get("categories", {}).items()}
+    truth = {kind: _named(f"the {kind} of the population", population_stats.get(kind, {})) for kind in _KINDS}
+    features = {name: finite_numbers(repr(name), values) for name, values in truth["features"].items()}
+    categories = {name: _shares(name, counts) for name, counts in truth["categories"].items()}
+    check_population_report("the report about the population", report)
     if not report:
         return Part("pop", None, weight, reason="no report about the population")
-    check_keys("the report about the population", report, {"features", "categories"})
     thin = [name for name, values in features.items() if values.size < LEAST_POPULATION]
     if thin:
         n = features[thin[0]].size
@@ -102,6 +111,25 @@ def population_part(
     interval = _jackknife(used, relative_distance, distance, seed) if intervals and not used_categories else None
     detail = {"relative_distance": distance, "features_reported": n_used, "features": n_all}
     return Part("pop", decay(distance), weight, n_used, interval, detail=detail)
+
+
+def check_population_report(name: str, report: Any) -> None:
+    """Check the outer form of what is told of a population: None, or dictionaries ``features`` and ``categories``.
+
+    Raises:
+        DataError: another form, or an unknown key.
+
+    Example:
+        >>> check_population_report("the report", {"features": None})
+        Traceback (most recent call last):
+        ...
+        qmpt.errors.DataError: the features of the report are None; give a dictionary with an entry for each name
+    """
+    if report is None:
+        return
+    check_keys(name, report, set(_KINDS))
+    for kind, entries in report.items():
+        _named(f"the {kind} of {name}", entries)
 
 
 def decay(distance: float) -> float:
@@ -153,9 +181,11 @@ def reported_values(name: str, form: Any) -> Vector:
         levels, values = _quantiles(name, form["quantiles"])
     elif isinstance(form, Mapping) and set(form) == {"edges", "counts"}:
         levels, values = _histogram(name, form["edges"], form["counts"])
-    elif isinstance(form, list | tuple | np.ndarray) and len(form):
-        sample: Any = form
-        return finite_numbers(f"the report of {name!r}", sample)
+    elif isinstance(form, np.ndarray) or (isinstance(form, list | tuple) and form):
+        sample = finite_numbers(f"the report of {name!r}", form)
+        if not sample.size:
+            raise DataError(f"the report of {name!r} is empty; give at least one value, or leave it out")
+        return sample
     else:
         raise DataError(
             f"the report of {name!r} is {form!r:.60}; give a list of values, {{'quantiles': {{level: value}}}} or "
@@ -188,13 +218,20 @@ def _histogram(name: str, edges: Any, counts: Any) -> tuple[Vector, Vector]:
     return np.concatenate([[0.0], np.cumsum(sizes) / sizes.sum()]), places
 
 
+def _named(name: str, entries: Any) -> Mapping[str, Any]:
+    if not isinstance(entries, Mapping):
+        raise DataError(f"{name} are {entries!r:.40}; give a dictionary with an entry for each name")
+    return entries
+
+
 def _shares(name: str, counts: Any) -> dict[str, float]:
-    values = list(counts.values()) if isinstance(counts, Mapping) else []
-    usable = all(isinstance(one, int | float) and not isinstance(one, bool) and 0.0 <= one <= 1e300 for one in values)
-    if not values or not usable or sum(values) <= 0.0:
+    named = counts if isinstance(counts, Mapping) else {}
+    read = {str(category): number_or_none(count) for category, count in named.items()}
+    sizes = {category: size for category, size in read.items() if size is not None and size >= 0.0}
+    total = math.fsum(sizes.values())
+    if len(sizes) < len(named) or total <= 0.0:
         raise DataError(f"the categories of {name!r} are {counts!r:.60}; give category -> count or share, not all 0")
-    total = math.fsum(values)
-    return {str(category): count / total for category, count in counts.items()}
+    return {category: size / total for category, size in sizes.items()}
 
 
 def _varied(features: Mapping[str, Vector], told: Mapping[str, Vector]) -> dict[str, Vector]:

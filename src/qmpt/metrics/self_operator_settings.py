@@ -34,6 +34,7 @@ class SelfOperatorSettings(BaseModel):
         phi_self_min: the least it may sink to in the meantime, at most ``phi_self``.
         least_windows: consecutive windows that it must last, at least 1.
         least_observations: observations that a window must hold, at least 1.
+        least_gap: gap from which on two windows are not consecutive, in lengths of the longer one, above 0.
         seed: of the resampling for intervals.
     """
 
@@ -50,6 +51,7 @@ class SelfOperatorSettings(BaseModel):
     phi_self_min: Unit = 0.80
     least_windows: int = Field(default=5, ge=1)
     least_observations: int = Field(default=10, ge=1)
+    least_gap: float = Field(default=1.0, gt=0.0, allow_inf_nan=False)
     seed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")

@@ -147,7 +147,7 @@ def integrate_together(
             f"{runs} runs of {kept} states are {runs * kept * _KEPT:.3g} numbers; the limit is {MAX_VALUES}: "
             "keep fewer states (keep_every) or split the runs"
         )
-    draws = EnsembleNoise(runner.settings.seed, runs, runner.settings.replicate)
+    draws = EnsembleNoise(runner.settings.seed, runs, schedule.steps, runner.settings.replicate)
     normals, uniforms = draws.normals(), draws.uniforms()
     noisy, resetting = runner.settings.noisy, runner.settings.reset_hazard > 0.0
     state = _many(runner.first_state(), runs)

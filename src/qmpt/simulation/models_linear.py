@@ -4,6 +4,9 @@ r"""`linear_v1`: the plainest model, in which every target is a linear function 
 There is no threshold: protection gives way in proportion to stress, and capacity is lost in proportion to it. Only the
 damping of anomalies by \(1 - P\), which the theory fixes, is a product. It is an alternative assumption, for asking
 whether a conclusion depends on the thresholds of `relax_v1`.
+
+What protection holds back strains the layer, and strain costs capacity here from the first, in `relax_v1` above ``s_b``
+only. So even under full protection an anomaly lowers capacity a little; novelty and shares it leaves alone.
 """
 
 from __future__ import annotations

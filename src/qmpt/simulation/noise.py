@@ -7,6 +7,7 @@ one seed have independent streams, as `numpy.random.SeedSequence` spawns them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -56,44 +57,33 @@ class RunNoise:
 class EnsembleNoise:
     """The draws of many runs, step after step; run r has those of ``RunNoise(seed, first + r)``.
 
+    Nothing is drawn before it is asked for, and many steps of each run are drawn at a time.
+
+    Args:
+        seed: of all runs.
+        runs: how many, at least 1.
+        steps: how many at most, at least 1.
+        first: number of the first run.
+
     Example:
-        >>> next(iter(EnsembleNoise(7, 2).normals()))[:, 1].tolist() == list(RunNoise(7, 1).normal(0))
+        >>> next(EnsembleNoise(7, runs=2, steps=9).normals())[:, 1].tolist() == list(RunNoise(7, 1).normal(0))
         True
     """
 
-    def __init__(self, seed: int, runs: int, first: int = 0) -> None:
-        self._seed, self._replicates = seed, range(first, first + runs)
+    def __init__(self, seed: int, runs: int, steps: int, first: int = 0) -> None:
+        self._seed, self._replicates, self._steps = seed, range(first, first + runs), steps
 
-    def normals(self) -> _Blocks:
+    def normals(self) -> Iterator[Array]:
         """Arrays of shape (3, runs), one per step."""
-        return _Blocks([_generator(self._seed, one, _NORMAL) for one in self._replicates], normal=True)
+        generators = [_generator(self._seed, one, _NORMAL) for one in self._replicates]
+        for count in self._blocks():
+            yield from np.stack([one.standard_normal((count, CHANNELS)) for one in generators], axis=-1)
 
-    def uniforms(self) -> _Blocks:
+    def uniforms(self) -> Iterator[Array]:
         """Arrays of shape (runs,), one per step."""
-        return _Blocks([_generator(self._seed, one, _UNIFORM) for one in self._replicates], normal=False)
+        generators = [_generator(self._seed, one, _UNIFORM) for one in self._replicates]
+        for count in self._blocks():
+            yield from np.stack([one.random(count) for one in generators], axis=-1)
 
-
-class _Blocks:
-    """Draws many steps of each generator at a time, and hands them out step by step."""
-
-    def __init__(self, generators: list[np.random.Generator], *, normal: bool) -> None:
-        self._generators, self._normal = generators, normal
-        self._block: Array = np.empty(0)
-        self._next = 0
-
-    def __iter__(self) -> _Blocks:
-        return self
-
-    def __next__(self) -> Array:
-        if self._next >= len(self._block):
-            drawn = np.stack(
-                [
-                    one.standard_normal((_BLOCK, CHANNELS)) if self._normal else one.random(_BLOCK)
-                    for one in self._generators
-                ],
-                axis=-1,
-            )
-            self._block, self._next = drawn, 0
-        row: Array = self._block[self._next]
-        self._next += 1
-        return row
+    def _blocks(self) -> Iterator[int]:
+        return (min(_BLOCK, self._steps - start) for start in range(0, self._steps, _BLOCK))

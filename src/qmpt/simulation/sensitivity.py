@@ -110,7 +110,7 @@ def sensitivity(
     def outcomes(points: Array) -> Array:
         settings = runner.settings.model_copy(update=dict(zip(names, points, strict=True)))
         values = np.asarray(outcome(integrate_together(runner, points.shape[1], settings, keep_every=keep_every)))
-        evaluated.append(values)
+        evaluated.append(values.copy())  # SciPy centres the array that it gets
         return values[None, :]
 
     dists = [uniform(loc=a, scale=b) for a, b in zip(low, width, strict=True)]

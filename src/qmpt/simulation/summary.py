@@ -17,7 +17,15 @@ from qmpt.data.models import LayerState
 from qmpt.errors import ConfigError, DataError, nearest_name
 from qmpt.metrics.layer_regimes import MODES
 
-__all__ = ["MAX_EXPRESSION", "derived_metrics", "run_metrics", "summarise_runs"]
+__all__ = ["MAX_EXPRESSION", "RUN_METRICS", "course_metrics", "derived_metrics", "run_metrics", "summarise_runs"]
+
+RUN_METRICS: Final = (
+    *("stress_max", "stress_mean", "stress_sd", "time_above_critical"),
+    *("protection_min", "capacity_min", "capacity_final"),
+    *(f"first_{mode}" for mode in MODES),
+    "recovery_time",
+)
+"""The names of the numbers of a run."""
 
 MAX_EXPRESSION: Final = 200
 """Longest expression, in characters."""
@@ -56,20 +64,50 @@ def run_metrics(states: Sequence[LayerState], *, sigma_crit: float = 0.8) -> dic
         >>> found["stress_max"], found["time_above_critical"], found["first_collapse"]
         (0.9, 0.5, None)
     """
-    if not 0.0 <= sigma_crit <= 1.0:
-        raise ConfigError(f"sigma_crit is {sigma_crit}; give a stress in [0, 1]")
     stress = [state.stress for state in states if state.stress is not None]
     if not states or len(stress) < len(states):
         raise DataError(f"{len(stress)} of {len(states)} states have a stress; give a run in which all do")
     protection = [state.protection for state in states if state.protection is not None]
     capacity = [float(value) for state in states if (value := state.macro_state.get("capacity")) is not None]
     modes = [state.macro_state.get("mode") for state in states]
-    first = {mode: states[modes.index(mode)].t if mode in modes else None for mode in MODES}
+    return course_metrics([state.t for state in states], stress, protection, capacity, modes, sigma_crit=sigma_crit)
+
+
+def course_metrics(
+    times: Sequence[float],
+    stress: Sequence[float],
+    protection: Sequence[float],
+    capacity: Sequence[float],
+    modes: Sequence[str | None],
+    *,
+    sigma_crit: float = 0.8,
+) -> dict[str, float | None]:
+    """The numbers of `run_metrics` from plain columns, such as those of one run of an ensemble.
+
+    Args:
+        times: of the states; at least one.
+        stress: at each time.
+        protection: where it is known, in order of time.
+        capacity: where it is known, in order of time.
+        modes: regime at each time; None before the first is found.
+        sigma_crit: stress above which time is counted, in [0, 1].
+
+    Raises:
+        ConfigError: ``sigma_crit`` out of its range.
+
+    Example:
+        >>> found = course_metrics([0.0, 1.0], [0.2, 0.9], [], [], ["stagnation", "collapse"])
+        >>> tuple(found) == RUN_METRICS, found["first_collapse"], found["capacity_min"]
+        (True, 1.0, None)
+    """
+    if not 0.0 <= sigma_crit <= 1.0:
+        raise ConfigError(f"sigma_crit is {sigma_crit}; give a stress in [0, 1]")
+    first = {mode: times[modes.index(mode)] if mode in modes else None for mode in MODES}
     after = None if first["collapse"] is None else modes.index("collapse")
     recovered = (
         None
         if after is None
-        else next((s.t for s, m in zip(states[after:], modes[after:], strict=True) if m != "collapse"), None)
+        else next((t for t, mode in zip(times[after:], modes[after:], strict=True) if mode != "collapse"), None)
     )
     return {
         "stress_max": max(stress),
@@ -80,7 +118,7 @@ def run_metrics(states: Sequence[LayerState], *, sigma_crit: float = 0.8) -> dic
         "capacity_min": min(capacity, default=None),
         "capacity_final": capacity[-1] if capacity else None,
         **{f"first_{mode}": time for mode, time in first.items()},
-        "recovery_time": None if recovered is None or after is None else recovered - states[after].t,
+        "recovery_time": None if recovered is None or after is None else recovered - times[after],
     }
 
 
@@ -121,7 +159,7 @@ def summarise_runs(
         if n:
             found |= {"mean": float(values.mean()), "min": float(values.min()), "max": float(values.max())}
         if n > 1:
-            means = values[draw.integers(n, size=(resamples, n))].mean(axis=1)
+            means = [values[draw.integers(n, size=n)].mean() for _ in range(resamples)]  # in the memory of one resample
             low, high = np.quantile(means, ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
             found |= {"low": float(low), "high": float(high), "sd": float(values.std(ddof=1))}
         summary[name] = {"n": float(n), **found}
@@ -135,7 +173,7 @@ def derived_metrics(expressions: Mapping[str, str], metrics: Mapping[str, float 
 
     Args:
         expressions: name -> expression, at most `MAX_EXPRESSION` characters long.
-        metrics: name -> number.
+        metrics: name -> number; with None for each of them only the expressions are checked.
 
     Raises:
         ConfigError: an unknown name, anything but arithmetic, an exponent above 16, a division by 0, or a result that

@@ -221,12 +221,12 @@ def _draw_thresholds(ax: Axes, thresholds: tuple[float, float] | None) -> None:
     drawn = list(zip(("rare", "anomaly"), thresholds or (), (ORANGE, VERMILION), strict=False))
     if thresholds is not None and thresholds[0] == thresholds[1]:  # as in small populations
         drawn = drawn[1:]
-    for name, at, colour in drawn:
-        if math.isfinite(at):
+    for (name, at, colour), (aside, side) in zip(drawn, ((-3, "right"), (3, "left"))[-len(drawn) :], strict=False):
+        if math.isfinite(at):  # one name to the left of its line and one to the right: they cannot meet
             ax.axvline(at, color=colour, linewidth=1.2, linestyle=(0, (4, 2)))
             ax.annotate(
-                f"{name} ≥ {at:.2f}", xy=(at, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -3),
-                textcoords="offset points", va="top", rotation=90, fontsize="x-small", color=colour,
+                f"{name} ≥ {at:.2f}", xy=(at, 1.0), xycoords=("data", "axes fraction"), xytext=(aside, -3),
+                textcoords="offset points", va="top", ha=side, rotation=90, fontsize="x-small", color=colour,
             )  # fmt: skip
 
 

@@ -95,11 +95,14 @@ def plot_calibration(
     largest = max((n for *_, n in points), default=1)
     for mean, _, _, _, n in points:
         ax.bar(mean, 0.12 * n / largest, width=0.8 / bins, color=SKY, alpha=0.35, linewidth=0)
-        ax.annotate(str(n), (mean, -0.02), ha="center", va="bottom", fontsize="xx-small", color=GREY)
+        ax.annotate(
+            str(n), (mean, 0.0), xycoords=("data", "axes fraction"), xytext=(0, 3), textcoords="offset points",
+            ha="center", va="bottom", fontsize="xx-small", color=GREY,
+        )  # fmt: skip
     for mean, share, low, high, _ in points:
         ax.plot([mean, mean], [low, high], color=BLUE, linewidth=1.6, solid_capstyle="round")
         ax.plot(mean, share, "o", color=BLUE, markeredgecolor=INK, markeredgewidth=0.5, markersize=6)
-    ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03), xlabel="stated probability", ylabel="share that happened")
+    ax.set(xlim=(-0.03, 1.03), ylim=(-0.09, 1.03), xlabel="stated probability", ylabel="share that happened")
     ax.set_title(f"Calibration{f' of {name}' if name else ''}: {len(known)} forecasts", parse_math=False)
     ax.set_aspect("equal")
     missing = len(probabilities) - len(known)

@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plots as SVG text that can stand in an HTML page: the same plot gives the same bytes."""
+"""Plots as SVG text that can stand in an HTML page: the same plot gives the same bytes.
+
+A form of the report that shows no figures asks for them `without_drawing`, and gets their descriptions alone.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib.util import find_spec
 from io import StringIO
 from typing import TYPE_CHECKING, Final
 
@@ -15,11 +22,14 @@ from qmpt.viz.reports_document import Figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["figure_of", "svg_of"]
+__all__ = ["figure_of", "svg_of", "without_drawing"]
 
 _ID: Final = re.compile(r' id="([^"]*)"')
 _REFERENCE: Final = re.compile(r'(?:url\(#|href="#)([^")]*)')
 _WIDTH, _HEIGHT = 7.2, 4.2
+# Text stays text, so the reader's own fonts draw it; which glyphs the font of this machine lacks is no matter.
+_NO_GLYPH: Final = r"Glyph \d+ .*missing from|Matplotlib currently does not support .* natively"
+_DRAWING: Final[ContextVar[bool]] = ContextVar("drawing", default=True)
 
 
 def svg_of(draw: Callable[[Axes], object], width: float = _WIDTH, height: float = _HEIGHT) -> str:
@@ -45,7 +55,11 @@ def svg_of(draw: Callable[[Axes], object], width: float = _WIDTH, height: float 
         from matplotlib.figure import Figure as Canvas
     except ImportError:
         raise MissingLibraryError("figures need matplotlib; install pytest-ophamin[plots]") from None
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "qmpt", "font.family": ["sans-serif"]}):
+    with (
+        mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "qmpt", "font.family": ["sans-serif"]}),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", message=_NO_GLYPH, category=UserWarning)
         canvas = Canvas(figsize=(width, height), layout="constrained")
         draw(canvas.subplots())
         buffer = StringIO()
@@ -63,10 +77,28 @@ def figure_of(
         >>> figure_of(lambda ax: ax.plot([0, 1]), "A line").description
         'A line'
     """
+    if not _DRAWING.get():
+        return Figure("", description) if find_spec("matplotlib") is not None else None
     try:
         return Figure(svg_of(draw, width, height), description)
     except MissingLibraryError:
         return None
+
+
+@contextmanager
+def without_drawing() -> Iterator[None]:
+    """Within this, `figure_of` draws nothing and gives the description with an empty SVG.
+
+    Example:
+        >>> with without_drawing():
+        ...     figure_of(lambda ax: ax.plot([0, 1]), "A line")
+        Figure(svg='', description='A line', kind='figure')
+    """
+    before = _DRAWING.set(False)
+    try:
+        yield
+    finally:
+        _DRAWING.reset(before)
 
 
 def _apart(svg: str) -> str:

@@ -64,7 +64,7 @@ class ScoredPattern(_Record):
         score: the anomaly score.
         interval: of the score, 95 percent; None where none was computed.
         ranks: of its rank, 95 percent; rank 1 is the most unusual.
-        label: ``typical``, ``rare``, ``anomaly`` or ``upgrade``.
+        label: ``typical``, ``rare``, ``anomaly`` or ``upgrade``; in a comparison ``unlike``, or nothing.
         flips: share of resamples in which the label is another one.
         terms: term -> what it adds to the score, largest first.
         features: the features that add most, largest first.
@@ -275,9 +275,12 @@ class SimulatedScenario(_Record):
         moments: begin, changes of regime, events, highest stress, end.
         peak_stress: highest stress.
         least_protection: lowest protection.
-        share_above: share of the time with stress at or above the critical one.
+        share_above: share of the time with stress above the critical one.
         final: stress, protection and capacity at the end, each as mean, 5 percent and 95 percent of the runs.
         final_modes: regime at the end -> share of runs.
+        metrics: number of a run -> ``n``, ``mean``, ``low``, ``high``, ``sd``, ``min`` and ``max`` over the runs.
+        metrics_by_run: for each run number -> value; None where it does not exist, such as a time that never came.
+        derived: those numbers that the configuration derives from the others.
     """
 
     scenario: str
@@ -288,6 +291,9 @@ class SimulatedScenario(_Record):
     share_above: Finite
     final: dict[str, tuple[Finite, Finite, Finite]]
     final_modes: dict[str, Finite]
+    metrics: dict[str, dict[str, Finite | None]] = Field(default_factory=dict)
+    metrics_by_run: list[dict[str, Finite | None]] = Field(default_factory=list)
+    derived: list[str] = Field(default_factory=list)
 
 
 class Simulation(_Record):

@@ -16,10 +16,20 @@ if TYPE_CHECKING:
     from qmpt.data.models import Pattern
     from qmpt.viz.reports_models import ComparedLayer, Comparison, ScoredLayer, Scores
 
-__all__ = ["GROUP_FLOOR", "anomaly_and_reflexivity", "comparison_sections", "people_caveat", "score_sections"]
+__all__ = [
+    "GROUP_FLOOR",
+    "MOST_WITHOUT_FINDINGS",
+    "anomaly_and_reflexivity",
+    "comparison_sections",
+    "people_caveat",
+    "score_sections",
+]
 
 GROUP_FLOOR: Final = 5
 """Fewest people that a row of a table of groups may stand for."""
+
+MOST_WITHOUT_FINDINGS: Final = 3
+"""Patterns of a comparison that are shown where none is found to be unlike the reference."""
 
 _LABELS: Final = ("typical", "rare", "anomaly", "upgrade")
 _UNSTABLE_ABOVE: Final = 0.2
@@ -131,9 +141,7 @@ def _compared_section(layer: ComparedLayer, found: Comparison, top: int) -> Sect
         return Section(title, (Paragraph(f"Not compared: {layer.reason}."),))
     moved = {one.feature for one in layer.shifts if one.p_value <= found.level}
     unlike = set(layer.found)
-    shown = [one for one in layer.scored if one.pattern_id in unlike] or [
-        one for one in layer.scored if one.label != "typical"
-    ]
+    shown = [one for one in layer.scored if one.pattern_id in unlike] or layer.scored[:MOST_WITHOUT_FINDINGS]
     blocks: list[Block] = [
         Paragraph(ANOMALY, is_caveat=True),
         *people_caveat(layer.people),
@@ -164,7 +172,8 @@ def _compared_section(layer: ComparedLayer, found: Comparison, top: int) -> Sect
         for one in shown[:top]
     )  # fmt: skip
     blocks += [drawn] if drawn is not None else []
-    blocks.append(Table(("score", "p", "label", "pattern", "features (z)"), rows, frozenset({0, 1})))
+    heading = "" if unlike else f"The {len(shown)} highest scores; none of them is found to be unlike the reference."
+    blocks.append(Table(("score", "p", "label", "pattern", "features (z)"), rows, frozenset({0, 1}), heading))
     return Section(title, (*blocks, Listing(tuple(layer.notes))))
 
 

@@ -87,7 +87,7 @@ def test_qmpt_scores_simulates_and_answers_where_there_is_no_ophamin():
 import sys
 sys.modules["ophamin"] = None  # an import of it fails
 import numpy as np
-import qmpt.cli.main
+import qmpt.cli.app
 from qmpt.data.sources import open_source
 from qmpt.metrics.anomaly import AnomalyEstimator
 from qmpt.simulation.scenarios import runner_from_section

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from qmpt.cli.main import app
+from qmpt.cli.app import app
 
 SPANS = Path(__file__).parents[3] / "fixtures" / "agent_spans.jsonl"
 

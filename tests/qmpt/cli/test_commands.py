@@ -2,6 +2,7 @@
 """The commands beside score: what they print, keep and refuse."""
 
 import json
+import random
 
 import pytest
 
@@ -70,7 +71,11 @@ def test_reflexivity_has_a_value_with_its_coverage_or_a_reason(qmpt, agents, tmp
 def test_self_rewards_the_one_that_knows_its_place(qmpt, agents, tmp_path):
     result = qmpt("self", agents, "--windows", 6, "--out", tmp_path / "out")
     assert result.exit_code == 0
-    kept = {one.pattern_id: one for one in read_result(tmp_path / "out" / "self.json", Assessed).patterns}
+    whole = read_result(tmp_path / "out" / "self.json", Assessed)
+    assert set(whole.versions) == {"self_operator_version", "reflexivity_model_version"}
+    stored = load_patterns(tmp_path / "out" / "patterns.jsonl")["agent-03"].metrics_version
+    assert set(stored) == {"density_model_version", "reflexivity_model_version", "self_operator_version"}
+    kept = {one.pattern_id: one for one in whole.patterns}
     honest, boaster = ({part["name"]: part for part in kept[name].parts} for name in ("agent-03", "agent-04"))
     assert honest["self"]["value"] > 0.9 > 0.1 > boaster["self"]["value"]
     assert kept["agent-00"].value is None
@@ -214,6 +219,27 @@ def test_compare_ends_with_1_only_where_findings_were_asked_to_fail(qmpt, two_we
     assert qmpt(*same).exit_code == 0
 
 
+@pytest.mark.parametrize("members", [12, 30])
+def test_compare_finds_nobody_unlike_where_both_sides_are_drawn_alike(qmpt, columns, tmp_path, members):
+    draw = random.Random(members)
+    sides = []
+    for side in ("before", "after"):
+        lines = ["who,at,ms,size"]
+        for member in range(members):
+            usual, length = draw.gauss(100, 10), draw.gauss(5, 1)
+            lines += [
+                f"{side}{member},2026-11-{day:02d},{usual + draw.gauss(0, 3):.2f},{length + draw.gauss(0, 0.3):.2f}"
+                for day in range(1, 7)
+            ]
+        sides.append(tmp_path / f"{side}.csv")
+        sides[-1].write_text("\n".join(lines), encoding="utf-8")
+    result = qmpt("compare", *sides, *columns, "--layer", "calls", "--fail-on-findings")
+    assert result.exit_code == 0
+    assert f"None of {members} patterns is found to be unlike it" in " ".join(result.stdout.split())
+    assert "too few to find any pattern unlike them" in result.stderr or members > 12
+    assert "anomaly " not in result.stdout.replace("anomaly score", "")
+
+
 def test_layers_that_only_one_side_has_are_named(qmpt, two_weeks, columns):
     result = qmpt("compare", *two_weeks, *columns)
     assert result.exit_code == 2
@@ -246,7 +272,43 @@ def test_validate_tells_good_files_from_bad_ones(qmpt, spans, tmp_path):
     assert "comes twice" in said
     assert "1 of 3 are in order" in said
     told = json.loads(qmpt("validate", bad, "--json").stdout)
-    assert [one["valid"] for one in told] == [False]
+    assert [one["valid"] for one in told["inputs"]] == [False]
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.yaml", "nowhere.csv"])
+def test_validate_of_what_is_not_there_ends_with_2(qmpt, spans, tmp_path, name):
+    found = qmpt("validate", spans, tmp_path / name)
+    assert found.exit_code == 2
+    assert "does not exist; give another path" in " ".join(found.stdout.split())
+    assert "1 of 2 are in order" in found.stdout
+
+
+@pytest.mark.parametrize("command", ["score", "reflexivity", "self", "features", "compare"])
+def test_a_configuration_that_says_nothing_to_a_command_is_refused(qmpt, spans, command):
+    sources = (spans, spans) if command == "compare" else (spans,)
+    refused = qmpt(command, *sources, "--config", "simulation_default")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "simulation_default has no section " in refused.stderr
+    assert "leave --config out" in refused.stderr
+
+
+def test_every_json_says_of_what_form_it_is(qmpt, spans, tmp_path):
+    scored = tmp_path / "scored"
+    assert qmpt("score", spans, "--resamples", 0, "--out", scored).exit_code == 0
+    for words in (
+        ("ingest", spans, "--out", tmp_path / "in"),
+        ("features", spans),
+        ("score", spans, "--resamples", 0),
+        ("reflexivity", spans),
+        ("self", spans),
+        ("simulate", "--steps", 5),
+        ("compare", spans, spans, "--layer", "fleet"),
+        ("history", "--runs", 100),
+        ("report", scored, "--out", tmp_path / "r.md"),
+        ("validate", spans),
+    ):
+        found = json.loads(qmpt(*words, "--json").stdout)
+        assert found["format"].startswith("qmpt-"), words
 
 
 def test_validate_reads_what_other_commands_kept(qmpt, spans, tmp_path):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every command of docs/qmpt.md works, and prints what stands under it there."""
 
+import json
 import re
 import shlex
 import shutil
@@ -48,6 +49,50 @@ def test_every_command_shown_works_and_prints_what_is_shown(
         assert result.exit_code == 0, (command, result.output)
         missing = words_of(" ".join(lines)) - words_of(result.stdout)
         assert not missing, (command, missing)
+
+
+@pytest.fixture(scope="module")
+def documented():
+    """Command -> the top-level keys of its JSON that the table names."""
+    rows = re.findall(r"^\| (`[a-z]+`(?:, `[a-z]+`)*) \| (`[^|]*) \|$", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+    return {
+        command: set(re.findall(r"`(\w+)`", keys.partition(":")[0]))
+        for commands, keys in rows
+        for command in re.findall(r"`(\w+)`", commands)
+    }
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["ingest", "features", "score", "reflexivity", "self", "simulate", "compare", "history", "report", "validate"],
+)
+def test_the_json_of_each_command_has_the_keys_of_the_docs(qmpt, spans, documented, tmp_path, command):
+    qmpt("history", "--runs", 100, "--out", tmp_path / "kept")
+    words = {
+        "ingest": (spans, "--out", tmp_path / "in"),
+        "simulate": ("--steps", 5),
+        "compare": (spans, spans, "--layer", "fleet"),
+        "history": ("--runs", 100),
+        "report": (tmp_path / "kept", "--out", tmp_path / "r.md"),
+    }.get(command, (spans,))
+    assert json.loads(qmpt(command, *words, "--json").stdout).keys() == {"format", *documented[command]}
+
+
+def acting(agent, number):
+    return {
+        "obs_id": f"{agent}-{number}", "pattern_id": agent, "timestamp": number, "modality": "prediction",
+        "payload": {"p": 0.9 if number % 4 else 0.1, "outcome": bool(number % 4)}, "tags": [],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("betas", "known"), [((0.6, 0.4), False), ((0.4, 0.6), True)], ids=["default", "acts count"])
+def test_forecasts_alone_give_a_reflexivity_only_where_acts_weigh_more(qmpt, tmp_path, betas, known):
+    seen, config = tmp_path / "seen.jsonl", tmp_path / "my.yaml"
+    seen.write_text("".join(f"{json.dumps(acting('a', n))}\n" for n in range(60)), encoding="utf-8")
+    config.write_text("metrics: {{reflexivity: {{beta_text: {}, beta_dyn: {}}}}}".format(*betas), encoding="utf-8")
+    found = json.loads(qmpt("reflexivity", seen, "--config", config, "--json").stdout)["patterns"][0]
+    assert found["coverage"] == pytest.approx(betas[1])
+    assert (found["value"] is not None) is known
 
 
 def test_every_subcommand_is_in_the_docs_or_named_there():

@@ -14,6 +14,7 @@ from qmpt.data.models import Observation, Pattern
 from qmpt.errors import DataError, InsufficientEvidence, SourceError
 from qmpt.metrics.reflexivity import ReflexivityEstimator
 from qmpt.metrics.self_operator import SelfOperatorEstimator
+from qmpt.runs import file_digests, write_run
 
 
 def seen(number, pattern="a", when=0.0, modality="text", payload="hello"):
@@ -27,6 +28,7 @@ def stored(tmp_path):
     def keep(observations, patterns=()):
         save_observations(tmp_path / "observations.jsonl.gz", observations)
         save_patterns(tmp_path / "patterns.jsonl", {one.pattern_id: one for one in patterns})
+        write_run(tmp_path, outputs=file_digests([tmp_path / "observations.jsonl.gz", tmp_path / "patterns.jsonl"]))
         return tmp_path
 
     return keep

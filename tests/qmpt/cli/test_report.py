@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
+import json
+import shutil
+import warnings
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
 import pytest
 
+from qmpt.data.files import digest
 from qmpt.runs import read_run
+from qmpt.viz.reports_figures import svg_of
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +55,7 @@ def test_one_page_holds_every_result_its_figures_and_how_it_was_made(qmpt, kept,
         "not consciousness",
     ):
         assert said in text
-    assert read_run(out.parent)["inputs"].keys() == {path.name for path in kept}
+    assert read_run(out.with_name("index.html.run.json"))["inputs"].keys() == {path.name for path in kept}
 
 
 def test_the_page_needs_nothing_and_runs_nothing(qmpt, kept, tmp_path):
@@ -68,6 +73,62 @@ def test_the_same_results_give_the_same_bytes(qmpt, kept, tmp_path, suffix):
     for name in ("one", "two"):
         assert qmpt("report", kept[0], kept[2], "--out", tmp_path / f"{name}.{suffix}").exit_code == 0
     assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
+
+
+def test_two_folders_of_one_name_are_two_inputs(qmpt, kept, tmp_path):
+    for name, folder in (("x", kept[0]), ("y", kept[4])):
+        shutil.copytree(folder, tmp_path / name / "scored")
+    out = tmp_path / "r.html"
+    assert qmpt("report", tmp_path / "x" / "scored", tmp_path / "y" / "scored", "--out", out).exit_code == 0
+    inputs = read_run(tmp_path / "r.html.run.json")["inputs"]
+    assert sorted(name.rpartition("/")[0][-1:] for name in inputs) == ["x", "y"]
+    assert len(set(inputs.values())) == 2
+
+
+def test_each_report_of_a_folder_has_a_record_of_its_own_with_its_options(qmpt, kept, tmp_path):
+    for name, title, top in (("one.html", "First", 3), ("two.md", "Second", 5)):
+        assert qmpt("report", kept[0], "--out", tmp_path / name, "--title", title, "--top", top).exit_code == 0
+    first, second = (read_run(tmp_path / f"{name}.run.json") for name in ("one.html", "two.md"))
+    assert (first["config"], second["config"]) == ({"title": "First", "top": 3}, {"title": "Second", "top": 5})
+    assert first["outputs"] == {"one.html": digest(tmp_path / "one.html")}
+    assert second["outputs"] == {"two.md": digest(tmp_path / "two.md")}
+
+
+def test_json_says_what_was_written(qmpt, kept, tmp_path):
+    out = tmp_path / "r.md"
+    found = json.loads(qmpt("report", kept[0], "--out", out, "--json").stdout)
+    assert found["outputs"] == {"r.md": digest(out)}
+    assert found["bytes"] == out.stat().st_size
+    assert found["sections"][-1] == "How it was made"
+    assert (tmp_path / found["record"]).is_file()
+    refused = qmpt("report", kept[0], "--json")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "give --out FILE" in refused.stderr
+
+
+def test_markdown_draws_nothing_and_says_the_same(qmpt, kept, monkeypatch):
+    def drawn(*_, **__):
+        raise AssertionError("it was drawn")
+
+    monkeypatch.setattr("qmpt.viz.reports_figures.svg_of", drawn)
+    result = qmpt("report", *kept)
+    assert result.exit_code == 0
+    assert result.stdout.count("*Figure (in the HTML report): ") == 9
+
+
+@pytest.mark.parametrize(
+    "name", ["代理", "агент", "סוכן", "एजेंट", "🤖"], ids=["han", "cyrillic", "hebrew", "hindi", "emoji"]
+)
+def test_names_in_any_script_are_drawn_without_a_word_of_missing_glyphs(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        drawn = svg_of(lambda ax: ax.set_title(name))
+    assert name in drawn
+
+
+def test_other_warnings_of_a_figure_are_not_hidden():
+    with pytest.warns(UserWarning, match="mine"):
+        svg_of(lambda ax: warnings.warn("mine", UserWarning, stacklevel=1))
 
 
 def test_markdown_goes_to_stdout_and_into_a_file(qmpt, kept, tmp_path):

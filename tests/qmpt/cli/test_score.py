@@ -5,7 +5,7 @@ import re
 import pytest
 
 from qmpt.data.io import load_patterns
-from qmpt.runs import read_run
+from qmpt.runs import file_digests, read_run, write_run
 from qmpt.viz.reports_models import Scores, read_result
 
 ROW = re.compile(r"^ *(?P<score>-?[\d.]+)  (?P<interval>-?[\d.]+ to -?[\d.]+|-) +(?P<label>\w+\??) +(?P<pattern>\S.*)$")
@@ -204,6 +204,28 @@ def test_impact_comes_from_the_graph_of_interactions(qmpt, agents, tmp_path):
     assert "interaction" in refused.stderr
 
 
+def test_interactions_add_up_and_one_of_weight_zero_is_none(qmpt, agents, tmp_path):
+    from qmpt.data.io import load_observations, save_observations
+    from qmpt.data.models import Observation
+
+    def impact(name, meetings):
+        path, config = tmp_path / f"{name}.jsonl", tmp_path / "graph.yaml"
+        met = [
+            Observation(obs_id=f"e{n}", pattern_id=one, timestamp=n, modality="interaction", payload=payload)
+            for n, (one, payload) in enumerate(meetings)
+        ]
+        save_observations(path, [*load_observations(agents), *met])
+        config.write_text("metrics: {anomaly: {impact: 'graph:pagerank', bootstrap: 0}}\n", encoding="utf-8")
+        layer = json.loads(qmpt("score", path, "--config", config, "--json").stdout)["layers"][0]
+        return {one["pattern_id"]: one["terms"]["impact"] for one in layer["patterns"]}
+
+    first, *others = [f"agent-{n:02d}" for n in range(30)]
+    once = [(one, {"peer": first, "weight": place + 1}) for place, one in enumerate(others)]
+    often = [(one, {"peer": first}) for place, one in enumerate(others) for _ in range(place + 1)]
+    zero = [(others[0], {"peer": others[1], "weight": 0})]
+    assert impact("often", often + zero) == pytest.approx(impact("once", once))
+
+
 def test_names_that_a_terminal_would_act_on_are_shown_as_text(qmpt, tmp_path):
     rows = [
         f'{{"who": "a{n}\\u001b[2J\\u202e", "at": {t}, "ms": {n * t % 7 + n}}}' for n in range(8) for t in range(1, 9)
@@ -224,6 +246,8 @@ def test_a_bot_is_marked(qmpt, tmp_path, spans):
     patterns = load_patterns(tmp_path / "rows" / "patterns.jsonl")
     patterns["shop/refunds"] = patterns["shop/refunds"].model_copy(update={"metadata": {"bot": True}})
     save_patterns(tmp_path / "rows" / "patterns.jsonl", patterns)
+    kept = [tmp_path / "rows" / name for name in ("patterns.jsonl", "features.json")]
+    write_run(tmp_path / "rows", outputs=file_digests(kept))
     assert "shop/refunds (bot)" in qmpt("score", tmp_path / "rows", "--resamples", 0).stdout
 
 
@@ -264,6 +288,15 @@ def test_a_layer_without_scores_leaves_the_others_theirs(qmpt, tmp_path):
     assert result.exit_code == 0
     assert "b: 8 patterns, no scores: none of the" in result.stdout
     assert "a: 8 patterns, " in result.stdout
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.json", "a.xml"])
+def test_an_empty_file_is_called_empty_whatever_was_set(qmpt, tmp_path, name):
+    (tmp_path / name).touch()
+    for words in ((), ("--set", "pattern=who", "--set", "text=said")):
+        refused = qmpt("score", tmp_path / name, *words)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert f"{name} is empty" in refused.stderr
 
 
 def test_too_few_patterns_are_refused_with_the_number_that_is_needed(qmpt, tmp_path):

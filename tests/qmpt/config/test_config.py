@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from qmpt.config import loader
 from qmpt.config.loader import dump_config, load_config, sample_names
-from qmpt.config.schemas import QmptConfig
+from qmpt.config.schemas import LARGEST_CONSTANT, QmptConfig
 from qmpt.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
@@ -79,6 +79,10 @@ def test_the_options_of_features_are_those_that_were_given(tmp_path):
         ("simulation: {horizon: 1, dt: 0}", "greater than 0, not 0"),
         ("simulation: {horizon: 1, dt: .inf}", "finite"),
         ("simulation: {horizon: 1, params: {tau: .inf}}", "simulation.params: the value holds inf"),
+        ("simulation: {horizon: 1, params: {eta_c: 1000001}}", "eta_c is 1000001; .* to 1e[+]06"),
+        ("simulation: {horizon: 1, params: {potential: {rise: -2.0e+6}}}", "rise is -2000000.0"),
+        ("simulation: {horizon: 1, interventions: [{t: 0, kind: stress_shock, by: 1.0e+308}]}", "by is 1e[+]308"),
+        ("simulation: {horizon: 1, ensemble: {mode: sweep, param_grid: {d: [1, 1.0e+9]}}}", "d is 1000000000.0"),
         ("simulation: {horizon: 1, interventions: [{t: 2026-11-21}]}", "holds date"),
         ("simulation: {horizon: 1, substrates: [a], substrate_noise: [0, 1]}", "2 values for 1 substrates"),
         ("simulation: {horizon: 1, ensemble: {mode: sweep}}", "a sweep has some"),
@@ -106,6 +110,14 @@ def test_what_cannot_be_honoured_is_told_with_the_file(tmp_path, text, said):
     with pytest.raises(ConfigError, match=said) as caught:
         load_config(written(tmp_path, text))
     assert "config.yaml" in str(caught.value)
+
+
+def test_a_seed_and_a_time_are_no_constants_and_may_be_large(tmp_path):
+    text = (
+        "simulation: {horizon: 1, params: {seed: 9000000000}, interventions: [{t: 2.0e+6, kind: stress_shock, by: 0}]}"
+    )
+    section = load_config(written(tmp_path, text)).simulation
+    assert (section.params["seed"], section.interventions[0]["t"]) == (9_000_000_000, 2e6)
 
 
 def test_an_anchor_that_unfolds_is_refused_before_it_does(tmp_path):
@@ -167,7 +179,7 @@ def test_the_names_of_the_samples_are_known():
         optional={
             "seed": st.integers(0, 2**63 - 1),
             "params": st.dictionaries(
-                st.text("abc", min_size=1), st.floats(allow_nan=False, allow_infinity=False), max_size=3
+                st.text("abc", min_size=1), st.floats(-LARGEST_CONSTANT, LARGEST_CONSTANT), max_size=3
             ),
             "interventions": st.lists(st.dictionaries(st.text("abc", min_size=1), st.text(), max_size=2), max_size=2),
             "layer_id": st.text(min_size=1).filter(str.isprintable),

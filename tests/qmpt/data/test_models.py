@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pickle
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -55,15 +57,43 @@ def test_features_are_finite_float64_and_survive_json(numbers):
         (3.0, r"shape \(\)"),
         ([], r"shape \(0,\)"),
         ([1.0, float("nan"), float("inf")], "feature 1 is nan .2 of 3"),
-        (["x"], "no numbers"),
-        ([[1], [1, 2]], "no numbers"),
-        ([10**400], "no numbers"),
+        (["x"], "no real numbers"),
+        (["1", "2"], "no real numbers"),
+        ([[1], [1, 2]], "no real numbers"),
+        ([10**400], "no real numbers"),
+        (np.array([1j]), "no real numbers"),
+        (np.array([1 + 0j]), "no real numbers"),
+        (np.array([1, 1j], dtype=object), "no real numbers"),
+        (np.array([1.0, "2"], dtype=object), "no real numbers"),
+        (np.array([1.0, None]), "no real numbers"),
+        (np.array(["2026-11-21"], dtype="datetime64[D]"), "no real numbers"),
+        (np.ma.array([1.0, 2.0], mask=[False, True]), "hold a masked value; fill it"),
+        (np.ma.array([1, 2], mask=True), "hold a masked value"),
+        ([1.0, np.ma.masked], "hold a masked value"),
     ],
-    ids=["matrix", "number", "empty", "nan", "text", "ragged", "huge"],
-)
+    ids=[
+        "matrix", "number", "empty", "nan", "text", "digits", "ragged", "huge", "complex", "complex without imaginary",
+        "complex object", "text object", "none object", "time", "masked", "all masked", "masked in a list",
+    ],
+)  # fmt: skip
 def test_features_of_another_form_are_refused(features, said):
     with pytest.raises(ValidationError, match=said):
         pattern(features=features)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [
+        np.ma.array([1.0, 2.0], mask=[False, False]),
+        np.array([1, np.float32(2.0)], dtype=object),
+        [Fraction(1), Decimal(2)],
+        np.array([1, 2], dtype=np.uint8),
+        (True, 2),
+    ],
+    ids=["mask that hides nothing", "objects", "fractions", "small integers", "truth"],
+)
+def test_features_of_any_real_numbers_are_taken(features):
+    assert pattern(features=features).features.tolist() == [1.0, 2.0]
 
 
 def test_features_are_a_copy_that_cannot_be_written_to():
@@ -125,6 +155,26 @@ def test_no_two_objects_share_a_default():
 def test_what_is_out_of_range_is_refused(model, fields):
     with pytest.raises(ValidationError):
         model(**fields)
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "where"),
+    [
+        (seen, {"tags": ["x", "\ud800"]}, "tags.1"),
+        (Layer, {"layer_id": "L", "description": "\ud800"}, "description"),
+        (pattern, {"feature_spec_version": "\ud800"}, "feature_spec_version"),
+        (pattern, {"metrics_version": {"a": "\ud800"}}, "metrics_version.a"),
+        (pattern, {"metrics_version": {"\ud800": "1"}}, "metrics_version"),
+        (pattern, {"metadata": {"a": "\ud800"}}, "metadata"),
+    ],
+    ids=["tags", "description", "feature_spec_version", "metrics_version", "key of metrics_version", "metadata"],
+)
+def test_text_that_no_file_can_keep_is_refused_where_it_comes_in(model, fields, where):
+    with pytest.raises(ValidationError) as caught:
+        model(**fields)
+    message = validation_message(caught.value, Pattern)
+    assert message.startswith(where)
+    assert "a lone surrogate at position 0; decode it with errors='replace'" in message
 
 
 def test_assignment_is_checked_too():

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from qmpt import __version__
 from qmpt.config.loader import load_config
 from qmpt.errors import DataError
-from qmpt.runs import config_hash, file_digests, library_versions, read_run, write_run
+from qmpt.runs import config_hash, distinct_names, file_digests, library_versions, read_run, write_run
 
 
 def test_a_record_says_how_to_make_the_output_again(tmp_path):
@@ -71,6 +72,11 @@ def test_two_inputs_of_one_name_are_told_apart(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "rows").write_text(name, encoding="utf-8")
     assert len(file_digests([tmp_path / "a" / "rows", tmp_path / "b" / "rows"])) == 2
+
+
+def test_two_folders_of_one_name_have_two_names():
+    assert distinct_names(["x/scored", "y/scored", "z"]) == ["x/scored", "y/scored", "z"]
+    assert distinct_names(["."]) == [Path.cwd().name]
 
 
 def test_libraries_by_default_are_those_that_are_loaded():

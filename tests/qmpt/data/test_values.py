@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qmpt.data.values import MAX_DEPTH, MAX_TIMESTAMP, MIN_TIMESTAMP, plain, plain_mapping, timestamp
+from qmpt.data.values import MAX_DEPTH, MAX_TIMESTAMP, MIN_TIMESTAMP, plain, plain_mapping, timestamp, utf8_text
 
 MOMENT = 1_795_251_600.0  # 2026-11-21 09:00:00 UTC
 
@@ -48,6 +48,32 @@ def test_iso_text_and_the_datetime_itself_give_one_number(moment):
     assert timestamp(moment.isoformat()) == timestamp(moment)
 
 
+@pytest.mark.parametrize("unit", ["Y", "M", "D", "h", "s", "ms", "us"])
+@pytest.mark.parametrize("year", ["0001", "1600", "2500", "9999"])
+def test_a_numpy_time_of_any_unit_and_year_is_the_time_of_its_text(unit, year):
+    assert timestamp(np.datetime64(f"{year}-01-01", unit)) == timestamp(f"{year}-01-01")
+
+
+def test_a_numpy_time_finer_than_microseconds_is_cut_there_as_text_is():
+    text = "2026-11-21T09:00:00.123456789"
+    assert timestamp(np.datetime64(text)) == timestamp(text) == MOMENT + 0.123456
+    assert timestamp(np.datetime64(-1, "as")) == timestamp(np.datetime64(-1, "us")) == -1e-6  # the one before
+
+
+@pytest.mark.parametrize(
+    ("count", "unit"), [(2**62, "D"), (2**62, "W"), (2**62, "Y"), (-(10**17), "h"), (10**17, "m"), (10**15, "s")]
+)
+def test_a_numpy_time_that_microseconds_cannot_hold_is_refused_and_not_wrapped(count, unit):
+    with pytest.raises(ValueError, match="years 1 to 9999"):
+        timestamp(np.datetime64(count, unit))
+
+
+def test_text_that_utf8_can_write_is_itself_and_other_text_is_refused_with_a_way_out():
+    assert utf8_text("\U0001d518 é") == "\U0001d518 é"
+    with pytest.raises(ValueError, match=r"the tag holds .* at position 1; decode it with errors='replace'"):
+        utf8_text("a\udfff", where="the tag")
+
+
 @pytest.mark.parametrize(
     ("value", "said"),
     [
@@ -78,6 +104,12 @@ def test_arrays_tuples_and_numpy_numbers_become_lists_and_numbers():
     made = plain({"a": np.array([[1, 2], [3, 4]]), "b": (np.float32(0.5), np.bool_(True)), "c": np.array(["x"])})
     assert made == {"a": [[1, 2], [3, 4]], "b": [0.5, True], "c": ["x"]}
     assert [type(value) for value in made["b"]] == [float, bool]
+
+
+def test_a_long_double_becomes_the_nearest_number_of_python():
+    made = plain([np.longdouble(0.5), np.array([0.5], dtype=np.longdouble)])
+    assert made == [0.5, [0.5]]
+    assert type(made[0]) is type(made[1][0]) is float
 
 
 def test_nan_becomes_none_also_inside_an_array():

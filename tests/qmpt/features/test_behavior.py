@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promises about the features of actions."""
 
+import itertools
 import math
 
 import numpy as np
@@ -46,10 +47,27 @@ def test_statistics_are_those_counted_by_hand():
     assert found["transition_entropy"] == pytest.approx(2 / 3)
 
 
-def test_a_fixed_cycle_has_no_transition_entropy_and_a_change_after_failure_is_seen():
-    assert behavior_statistics(actions("abcabcabca"))["transition_entropy"] == pytest.approx(0.0, abs=1e-12)
-    names, oks = "ab" * 10, [name == "a" for name in "ab" * 10]
-    assert behavior_statistics(actions(names, oks))["shift_after_failure"] == pytest.approx(1.0)
+@pytest.mark.parametrize("length", range(2, 60))
+def test_a_fixed_cycle_has_exactly_no_transition_entropy(length):
+    names = ("abcdefg" * length)[:length]
+    assert behavior_statistics(actions(names))["transition_entropy"] == 0.0
+
+
+@pytest.mark.parametrize(("good", "bad"), [(1, 3), (1, 6), (3, 1), (5, 7), (9, 9)])
+def test_actions_that_share_nothing_after_failure_and_success_differ_by_exactly_one_bit(good, bad):
+    # a sum of rounded shares gives 0.9999999999999998 for some of these, and 1.0000000000000002 for others
+    names, oks = [], []
+    for turn in range(5 * good * bad):
+        names += ["win", f"go on {turn % good}", "lose", f"mend {turn % bad}"]
+        oks += [True, None, False, None]
+    assert behavior_statistics(actions(names, oks))["shift_after_failure"] == 1.0
+
+
+def test_actions_that_do_not_depend_on_success_have_exactly_no_shift_after_failure():
+    # after one success in four as after three failures in four: the same shares from other counts
+    names = ["go", *("a", "go", "b", "go", "c", "go") * 20, "a"]
+    oks = [None, *(place // 6 % 4 == 0 if name == "go" else None for place, name in enumerate(names[1:]))]
+    assert behavior_statistics(actions(names, oks))["shift_after_failure"] == 0.0
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), min_size=2, max_size=60))
@@ -74,6 +92,44 @@ def test_the_shares_of_actions_sum_to_one(names, top):
     shares = [value for name, value in zip(spec.feature_names_, row, strict=True) if name.startswith("share[")]
     assert len(shares) == min(top, len(set(names))) + 1
     assert sum(shares) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("length", range(1, 100))
+def test_the_share_of_other_actions_is_exactly_zero_where_each_action_has_its_column(length):
+    # 0.1 + 0.2 + 0.7 is not 1.0: one minus the shares would leave 1.1e-16
+    counts = {"a": 1 + length % 3, "b": 2 + length % 5, "c": length}
+    spec = BehaviorFeatureSpec()
+    row = spec.fit_transform(acted([{"action": name} for name, times in counts.items() for _ in range(times)]))[0]
+    assert row[spec.feature_names_.index("share[other]")] == 0.0
+
+
+def test_the_share_of_other_actions_is_what_was_counted():
+    spec = BehaviorFeatureSpec(top_actions=1).fit(acted([{"action": "look"}]))
+    row = spec.transform(acted([{"action": name} for name in ("look", "walk", "walk", "wait", "look", "sit")]))[0]
+    assert row[spec.feature_names_.index("share[other]")] == 4 / 6
+
+
+def test_patterns_that_do_the_same_in_another_order_of_names_have_the_same_entropy():
+    counts = [1, 2, 3, 4, 5, 6, 7]
+    found = {
+        behavior_statistics(actions([name for name, times in order for _ in range(times)]))["action_entropy"]
+        for order in itertools.permutations(zip("abcdefg", counts, strict=True))
+    }
+    assert len(found) == 1
+
+
+def test_which_actions_have_columns_does_not_depend_on_the_order_of_patterns():
+    # both have the shares 0.1, 0.2 and 0.3; added one by one in this order they are 0.6 and in that 0.6000000000000001
+    shares = [(1, 2), (2, 3), (3, 1)]
+    groups = [
+        acted([{"action": name} for name in "a" * first + "b" * second + "c" * (10 - first - second)], f"p{place}")
+        for place, (first, second) in enumerate(shares)
+    ]
+    chosen = {
+        BehaviorFeatureSpec(top_actions=2).fit(list(itertools.chain(*order))).actions_
+        for order in itertools.permutations(groups)
+    }
+    assert chosen == {("c", "a")}
 
 
 def test_a_pattern_that_acts_often_does_not_decide_which_actions_have_columns():

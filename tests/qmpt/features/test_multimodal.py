@@ -3,11 +3,13 @@
 
 import numpy as np
 import pytest
+from sklearn.neighbors import KernelDensity, NearestNeighbors
 
 from qmpt.data.models import Observation
 from qmpt.errors import ConfigError, DataError
 from qmpt.features import MultiModalFeatureSpec, NumericFeatureSpec, TextFeatureSpec
 from qmpt.features.registry import create_feature_spec
+from qmpt.metrics.anomaly import AnomalyEstimator
 
 RNG_SEED = 5
 
@@ -50,21 +52,78 @@ def test_a_missing_block_is_zeros_and_an_indicator():
     assert spec.ignored_ == {"behavior": 40}
 
 
-def test_a_wide_block_is_no_louder_than_a_narrow_one():
+def narrow_and_wide(narrow, width=50):
+    """One value in the modality ``eeg`` that is given, and many of noise in ``logits``, for each pattern."""
     rng = np.random.default_rng(0)
     seen = [
         Observation(
-            obs_id=f"{place}{modality}",
-            pattern_id=f"p{place}",
-            timestamp=0,
-            modality=modality,
-            payload=rng.normal(size=width).tolist(),
+            obs_id=f"{place}{modality}", pattern_id=f"p{place}", timestamp=0, modality=modality, payload=payload
         )
-        for place in range(300)
-        for modality, width in (("eeg", 1), ("logits", 50))
+        for place, value in enumerate(narrow)
+        for modality, payload in (("eeg", [float(value)]), ("logits", rng.normal(size=width).tolist()))
     ]
     spec = MultiModalFeatureSpec(modalities=["eeg", "logits"])
-    matrix = spec.fit_transform(seen)
+    return spec.fit_transform(seen), spec
+
+
+def unweighted(matrix, spec):
+    """The blocks as they are before they are divided by the square root of their width."""
+    blocks = [block(matrix, spec, modality)[0] for modality in spec.modalities]
+    return np.hstack([values * np.sqrt(values.shape[1]) for values in blocks])
+
+
+def test_nearest_neighbours_follow_a_narrow_block_only_because_of_the_weights():
+    group = np.repeat([0, 1], 100)
+    matrix, spec = narrow_and_wide(group + 0.01 * np.random.default_rng(1).normal(size=200))
+
+    def agreement(rows):
+        nearest = NearestNeighbors(n_neighbors=6).fit(rows).kneighbors(rows, return_distance=False)[:, 1:]
+        return float((group[nearest] == group[:, None]).mean())
+
+    assert agreement(matrix) > 0.95
+    assert agreement(unweighted(matrix, spec)) < 0.7
+
+
+def test_a_euclidean_distance_and_a_kernel_density_see_one_far_value_only_because_of_the_weights():
+    narrow = np.random.default_rng(1).normal(size=200)
+    narrow[0] = 5.0
+    matrix, spec = narrow_and_wide(narrow)
+    plain = unweighted(matrix, spec)
+    for rows, is_first in ((matrix, True), (plain, False)):
+        lengths = np.linalg.norm(rows, axis=1)
+        bandwidth = float(np.median(lengths))
+        densities = KernelDensity(bandwidth=bandwidth).fit(rows).score_samples(rows)
+        assert (int(np.argmax(lengths)) == 0) is is_first
+        assert (int(np.argmin(densities)) == 0) is is_first
+
+
+@pytest.mark.parametrize(
+    ("density", "mode"),
+    [
+        ("hist_v1", "mahalanobis_robust"),
+        ("hist_v1", "mahalanobis"),
+        ("hist_v1", "knn_typical"),
+        ("kde_v1", "euclidean"),
+    ],
+)
+def test_the_anomaly_score_standardises_for_itself_so_that_the_weights_do_not_touch_it(density, mode):
+    matrix, spec = narrow_and_wide(np.random.default_rng(1).normal(size=60), width=5)
+    scores = [
+        AnomalyEstimator(config={"cross_fit": 0}, density_model=density, distance_mode=mode).fit(rows).scores
+        for rows in (np.hstack([block(matrix, spec, one)[0] for one in spec.modalities]), unweighted(matrix, spec))
+    ]
+    assert scores[0] == pytest.approx(scores[1], rel=1e-6, abs=1e-6)
+
+
+def test_a_column_that_differs_by_rounding_alone_is_not_made_loud():
+    noisy = 0.3 + np.random.default_rng(2).integers(-1, 2, size=60) * 2.0**-54
+    assert len(set(noisy.tolist())) > 1
+    matrix, spec = narrow_and_wide(noisy)
+    assert np.abs(block(matrix, spec, "eeg")[0]).max() < 1e-12
+
+
+def test_a_wide_block_is_no_louder_than_a_narrow_one():
+    matrix, spec = narrow_and_wide(np.random.default_rng(1).normal(size=300))
     powers = [float((block(matrix, spec, name)[0] ** 2).sum(axis=1).mean()) for name in ("eeg", "logits")]
     # of a single value only the mean varies: one column of six, and 50 of 251, each of about unit variance
     assert powers == pytest.approx([1 / 6, 50 / 251], rel=0.15)

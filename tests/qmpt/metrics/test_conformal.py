@@ -65,6 +65,14 @@ def test_an_exchangeable_pattern_passes_a_threshold_at_most_as_often_as_stated(n
     assert passing <= max(1.0 - quantile, 1.0 / (n + 1)) + 1e-12
 
 
+@given(st.lists(st.integers(1, 6), min_size=1, max_size=150), st.sampled_from([0.9, 0.95, 0.99]))
+@settings(deadline=None)
+def test_equal_scores_do_not_pass_a_threshold_together_where_they_are_too_many(scores, quantile):
+    found = find_thresholds(np.array(scores, dtype=float), quantile, 0.995).theta_1
+    passing = sum(score >= found for score in scores)
+    assert passing <= max(1.0, (len(scores) + 1) * (1.0 - quantile) + 1e-9)
+
+
 def test_scores_that_do_not_vary_have_no_threshold():
     assert find_thresholds(np.zeros(100)) == Thresholds(math.inf, math.inf)
     assert find_thresholds(np.zeros(100)).categories(np.array([0.0, 9.0])).tolist() == [0, 0]

@@ -3,13 +3,15 @@
 
 import json
 import math
+from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from qmpt.errors import DataError, InsufficientEvidence
-from qmpt.metrics.evidence import Part, assess, check_keys
+from qmpt.metrics.evidence import Part, assess, check_keys, count_or_none, number_or_none
 
 UNIT = st.floats(0.0, 1.0)
 PARTS = st.lists(st.tuples(st.one_of(st.none(), UNIT), st.floats(0.01, 1.0)), min_size=1, max_size=5)
@@ -94,3 +96,27 @@ def test_a_weight_of_zero_counts_neither_for_nor_against():
 def test_a_dictionary_of_another_form_is_refused(value, message):
     with pytest.raises(DataError, match=message):
         check_keys("it", value, {"one", "two"})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [3, 3.0, Fraction(3), np.int8(3), np.uint64(3), np.float16(3), np.float64(3)],
+    ids=lambda v: type(v).__name__,
+)
+def test_numbers_of_every_library_are_read_as_floats(value):
+    assert number_or_none(value) == 3.0
+    assert type(number_or_none(value)) is float
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, True, np.True_, "3", math.nan, np.float32("inf"), 1e301, 10**400, 3j, [3], np.array(3.0)],
+    ids=["none", "true", "numpy true", "text", "nan", "inf", "large", "very large", "complex", "list", "array"],
+)
+def test_what_is_no_finite_number_is_none(value):
+    assert number_or_none(value) is None
+
+
+def test_counts_are_whole_and_not_negative():
+    assert [count_or_none(value) for value in (0, np.int64(5), 10**400)] == [0, 5, 10**400]
+    assert [count_or_none(value) for value in (-1, np.int64(-1), 1.0, True, None, "1")] == [None] * 6

@@ -14,7 +14,15 @@ from qmpt.metrics.counterfactual import (
     compare_trajectories,
     counterfactual_impact,
 )
-from qmpt.metrics.impact import GRAPH_IMPACTS, Impact, graph_distances, graph_impact, ids_or_numbers, metadata_impact
+from qmpt.metrics.impact import (
+    GRAPH_IMPACTS,
+    Impact,
+    as_graph,
+    graph_distances,
+    graph_impact,
+    ids_or_numbers,
+    metadata_impact,
+)
 
 
 def first(impact, count=1):
@@ -44,6 +52,53 @@ def test_impact_does_not_depend_on_the_order_of_edges(source):
         assert other.values[node] == pytest.approx(value, rel=1e-4)
 
 
+MEETINGS = [("a", "b"), *[("b", "c")] * 60, *[("c", "b")] * 39]
+
+
+@pytest.mark.parametrize("source", sorted(GRAPH_IMPACTS))
+@pytest.mark.parametrize(
+    ("often", "once"),
+    [
+        (MEETINGS, [("a", "b", 1), ("b", "c", 99)]),
+        (nx.MultiGraph(MEETINGS), [("a", "b", 1), ("b", "c", 99)]),
+        (nx.MultiDiGraph([*MEETINGS, ("c", "a")]), nx.DiGraph([("a", "b"), ("b", "c"), ("c", "b"), ("c", "a")])),
+    ],
+    ids=["edges", "multigraph", "directed multigraph"],
+)
+def test_an_edge_for_each_interaction_is_as_good_as_their_number(often, once, source):
+    if isinstance(once, nx.DiGraph):
+        once.add_weighted_edges_from([("b", "c", 60), ("c", "b", 39)])
+    found, expected = graph_impact(often, source).values, graph_impact(once, source).values
+    assert found == pytest.approx(expected)
+
+
+def test_who_meets_often_has_more_rank_than_who_met_once():
+    ranks = graph_impact(MEETINGS).values
+    assert (ranks["a"], ranks["c"]) == pytest.approx((0.054, 0.459), abs=1e-3)
+
+
+def test_a_multigraph_keeps_its_lonely_nodes_and_a_graph_is_given_back_as_it_is():
+    graph = nx.MultiGraph([("a", "b"), ("a", "b")])
+    graph.add_node("c", role="guest")
+    assert as_graph(graph).nodes["c"] == {"role": "guest"}
+    assert as_graph(graph).edges["a", "b"]["weight"] == 2.0
+    simple = nx.Graph([("a", "b")])
+    assert as_graph(simple) is simple
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64, np.uint8])
+def test_numbers_of_numpy_are_weights_and_impacts(kind):
+    edges = [("a", "b", kind(3)), ("b", "c", kind(1))]
+    assert graph_impact(edges).values == graph_impact([("a", "b", 3), ("b", "c", 1)]).values
+    assert Impact("given", {"a": kind(2)}).of(["a"]).tolist() == [2.0]
+    assert metadata_impact({"a": {"followers": kind(2)}}, "followers").values == {"a": 2.0}
+
+
+def test_an_edge_without_weight_adds_nothing_to_a_rank():
+    with_, without = ([("a", "b", 2), ("b", "c", 1), *more] for more in ([("a", "c", 0)], []))
+    assert graph_impact(with_).values == pytest.approx(graph_impact(without).values)
+
+
 def test_the_distance_in_the_graph_counts_steps_to_the_nearest_centre():
     path = [(i, i + 1) for i in range(5)]  # two centres, 2 and 3
     assert graph_distances(path) == {0: 2.0, 1: 1.0, 2: 0.0, 3: 0.0, 4: 1.0, 5: 2.0}
@@ -66,8 +121,27 @@ def test_directions_do_not_matter_to_the_distance():
         ([("a", "b", -1.0)], "weight -1.0"),
         ([("a", "b", float("nan"))], "weight nan"),
         ([("a", "b", "much")], "weight 'much'"),
+        ([("a", "b", True)], "weight True"),
+        ([("a", "b", -1.0), ("a", "b", 2.0)], "weight -1.0"),
+        (nx.MultiGraph([("a", "b", {"weight": None}), ("a", "b")]), "weight None"),
+        ([("a", "b", 1e300)] * 2, r"weight 2e\+300; give a number in \[0, 1e\+300\]"),
+        ([(["a"], "b")], r"\['a'\]-'b' must join two pattern ids"),
+        ([(None, "b")], "None-'b' must join two pattern ids"),
     ],
-    ids=["empty", "half an edge", "a number", "negative", "nan", "text"],
+    ids=[
+        "empty",
+        "half an edge",
+        "a number",
+        "negative",
+        "nan",
+        "text",
+        "truth value",
+        "made up for",
+        "none",
+        "too much",
+        "list",
+        "nobody",
+    ],
 )
 def test_a_graph_that_cannot_be_used_is_refused(graph, message):
     with pytest.raises(DataError, match=message):
@@ -97,7 +171,7 @@ def test_metadata_gives_impact_where_each_pattern_has_a_number():
     found = metadata_impact({"a": {"followers": 10}, "b": {"followers": 3.5}}, "followers")
     assert found.source == "metadata:followers"
     assert found.of(["b", "a"]).tolist() == [3.5, 10.0]
-    for value in (None, "3", True):
+    for value in (None, "3", True, float("nan")):
         with pytest.raises(DataError, match="'followers' of 'b'"):
             metadata_impact({"a": {"followers": 1}, "b": {"followers": value}}, "followers")
 
@@ -105,8 +179,11 @@ def test_metadata_gives_impact_where_each_pattern_has_a_number():
 def test_a_pattern_without_impact_is_an_error_and_not_a_zero():
     with pytest.raises(DataError, match=r"1 of 2 patterns have no impact from given, such as 'b'"):
         Impact("given", {"a": 1.0}).of(["a", "b"])
-    with pytest.raises(DataError, match="impact of 'a' is nan"):
-        Impact("given", {"a": float("nan")})
+    for value in (float("nan"), float("inf"), None, "3"):
+        with pytest.raises(DataError, match=f"impact of 'a' is {value!r}; give a finite number"):
+            Impact("given", {"a": value})
+    with pytest.raises(DataError, match="impact is list; give a dictionary"):
+        Impact("given", [1.0])
 
 
 def test_ids_must_be_as_many_as_rows_and_different():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from statsmodels.datasets import nile
 
 from qmpt.errors import ConfigError, DataError, InsufficientEvidence
-from qmpt.metrics.layer_changes import change_points, noise_scale
+from qmpt.metrics.layer_changes import cautious_noise, change_points, change_test, noise_scale
 
 
 # Cobb, Biometrika 65, 1978: the annual flow of the Nile at Aswan fell after 1898, when the dam was begun.
@@ -96,3 +96,64 @@ def test_series_that_cannot_be_segmented_are_refused(values, error, said):
 def test_arguments_out_of_range_are_refused(wrong):
     with pytest.raises(ConfigError, match="above 0"):
         change_points([0.0, 1.0, 0.0, 2.0], **wrong)
+
+
+def test_the_cautious_noise_is_that_of_normal_values_and_not_nothing_where_most_are_equal():
+    draw = np.random.default_rng(3)
+    assert cautious_noise(draw.normal(0.0, 2.0, 2000)) == pytest.approx(2.0, rel=0.1)
+    rare = (draw.random(400) < 0.1).astype(float)
+    with pytest.raises(InsufficientEvidence, match="most neighbours"):
+        noise_scale(rare)
+    assert cautious_noise(rare) == pytest.approx(rare.std(), rel=0.1)
+    with pytest.raises(InsufficientEvidence, match="do not vary"):
+        cautious_noise(np.ones(9))
+
+
+def test_a_shift_among_rare_events_is_found_where_it_is():
+    draw = np.random.default_rng(8)
+    values = np.r_[draw.binomial(15, 0.02, 40), draw.binomial(15, 0.3, 20)] / 15.0
+    tested = change_test(values)
+    assert tested.p_value <= 0.01
+    assert abs(tested.found.first[0] - 40) <= 1
+
+
+def test_rare_events_at_one_rate_show_a_shift_no_oftener_than_the_level_says():
+    found = [change_test(np.random.default_rng(seed).binomial(15, 0.02, 60) / 15.0, shuffles=39) for seed in range(60)]
+    assert sum(one.p_value <= 0.05 for one in found) <= 8  # of 60 at 5 %; more has a chance below 1 in 100
+    assert all((one.p_value == 1.0) for one in found if not one.found.first)
+
+
+def test_a_short_memory_shows_a_shift_no_oftener_either():
+    found = {None: 0, 1: 0}
+    for seed in range(60):
+        draw = np.random.default_rng(seed).normal(size=61)
+        for block in found:
+            found[block] += change_test(draw[1:] + 0.5 * draw[:-1], shuffles=39, block=block).p_value <= 0.05
+    assert found[None] <= 8 < found[1]  # of 60 at 5 %; shuffled one by one, the values would show many more
+
+
+def test_the_gain_is_what_the_segmentation_saves_less_its_penalties():
+    values = np.r_[np.zeros(6), np.full(6, 4.0)] + np.tile([0.1, -0.1], 6)
+    found = change_points(values, noise=0.5, penalty=7.0)
+    apart = sum(((part - part.mean()) ** 2).sum() for part in np.split(values, list(found.first)))
+    assert found.gain == pytest.approx((((values - values.mean()) ** 2).sum() - apart) / 0.25 - 7.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "said"),
+    [
+        ([1.0, 2.0], InsufficientEvidence, "2 values; 4 are the fewest"),
+        ([], InsufficientEvidence, "0 values"),
+        ([1.0] * 9, InsufficientEvidence, "do not vary"),
+        ([1.0, 2.0, math.nan, 3.0], DataError, "not finite"),
+    ],
+)
+def test_series_that_cannot_be_tested_are_refused(values, error, said):
+    with pytest.raises(error, match=said):
+        change_test(values)
+
+
+@pytest.mark.parametrize("wrong", [{"shuffles": 18}, {"block": 0}], ids=str)
+def test_a_test_out_of_range_is_refused(wrong):
+    with pytest.raises(ConfigError, match="shuffles and block are"):
+        change_test([1.0, 2.0, 3.0, 4.0], **wrong)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from qmpt.data.models import LayerState, Observation
 from qmpt.errors import ConfigError, DataError, InsufficientEvidence
+from qmpt.metrics.layer_levels import fit_proxy_scales, resampled_scales
 from qmpt.metrics.layer_metrics import LayerMetricsEstimator
 from qmpt.metrics.layer_proxies import (
     PROTECTION_PROXIES,
@@ -73,8 +74,8 @@ def test_what_is_missing_leaves_the_mean_to_the_others_and_lowers_the_coverage()
     values = series(names=("error", "conflict", "control"))
     values["conflict"] = np.where(np.arange(N) == 70, math.nan, values["conflict"])
     found = fitted(values).evaluate(proxies(values))
-    assert found.stress.coverage[[69, 70]].tolist() == [0.5, 0.25]
-    assert found.stress.missing == {"deficit": "it is not given", "instability": "it is not given"}
+    assert found.stress.coverage[[69, 70]].tolist() == [0.4, 0.2]
+    assert found.stress.missing == dict.fromkeys(("retry", "deficit", "instability"), "it is not given")
     alone = fitted({"error": values["error"]}).evaluate(proxies({"error": values["error"]}))
     assert found.stress.value[70] == alone.stress.value[70]
 
@@ -94,8 +95,8 @@ def test_nothing_known_is_none_and_never_a_number():
 
 def test_a_least_coverage_is_kept():
     values = series(names=("error", "control"))
-    assert np.isnan(fitted(values, least_coverage=0.3).evaluate(proxies(values)).stress.value).all()
-    assert np.isfinite(fitted(values, least_coverage=0.25).evaluate(proxies(values)).stress.value).all()
+    assert np.isnan(fitted(values, least_coverage=0.25).evaluate(proxies(values)).stress.value).all()
+    assert np.isfinite(fitted(values, least_coverage=0.2).evaluate(proxies(values)).stress.value).all()
 
 
 def test_weights_say_how_much_each_proxy_counts():
@@ -103,7 +104,7 @@ def test_weights_say_how_much_each_proxy_counts():
     heavy = fitted(values, weights={"conflict": 0.0}).evaluate(proxies(values)).stress
     alone = fitted({"error": values["error"]}).evaluate(proxies({"error": values["error"]})).stress
     assert heavy.value == pytest.approx(alone.value)
-    assert heavy.coverage[0] == pytest.approx(1 / 3)
+    assert heavy.coverage[0] == pytest.approx(1 / 4)
 
 
 def test_a_level_is_the_weighted_mean_of_its_proxies():
@@ -130,6 +131,13 @@ def test_intervals_hold_the_value_and_narrow_with_a_longer_reference_period():
         assert ((level.low <= level.value) & (level.value <= level.high)).all()
         widths.append(float((level.high - level.low).mean()))
     assert widths[1] < 0.6 * widths[0]
+
+
+def test_a_reference_period_with_gaps_has_nearly_as_many_resamples_as_one_without():
+    values = np.random.default_rng(0).normal(size=24)
+    values[:4] = math.nan
+    scales, _ = fit_proxy_scales({"error": values})
+    assert len(list(resampled_scales({"error": values}, scales, 100, None, 0))) >= 95
 
 
 def test_the_shares_of_regimes_sum_to_one_and_follow_the_seed():

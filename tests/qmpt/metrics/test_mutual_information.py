@@ -184,16 +184,47 @@ def test_a_thousand_values_make_ten_classes():
         (["a", "b"] * 15, ["a", "b"] * 15, "categories"),
         ([True, False] * 15, [True, False] * 15, "categories"),
         ([1, 2, 3] * 10, [1, 2, 3] * 10, "categories"),
-        ([0.5, 1.5] * 15, [0.5, 1.5] * 15, "quantiles"),
+        ([0.5, 1.5] * 15, [0.5, 1.5] * 15, "categories"),
+        (list(range(30)), [2.5 * place for place in range(30)], "quantiles"),
+        ([np.int64(1), np.int64(2)] * 15, [np.float32(1), np.float32(2)] * 15, "categories"),
         ([[0.0, 1.0], [5.0, 1.0]] * 15, [[0.1, 1.0], [4.9, 1.0]] * 15, "clusters"),
     ],
-    ids=["text", "bool", "integer", "float", "vector"],
+    ids=["text", "bool", "integer", "float", "many levels", "numpy", "vector"],
 )
 def test_a_perfect_prediction_tells_all_whatever_the_kind_of_state(states, predictions, method):
     found = self_prediction_ratio(states, predictions)
     assert found.method == method
     assert found.value == pytest.approx(1.0)
     assert found.p_value == pytest.approx(1 / 200)
+
+
+def test_the_type_of_a_number_does_not_decide_what_is_known():
+    rng = np.random.default_rng(0)
+    states = rng.integers(500, size=200)
+    predictions = states + rng.integers(-2, 3, size=200)
+    whole = self_prediction_ratio(states.tolist(), predictions.tolist())
+    assert whole == self_prediction_ratio(states.astype(float).tolist(), predictions.astype(float).tolist())
+    assert whole.value > 0.9
+    assert whole.interval[0] > 0.8
+    assert (whole.method, whole.levels) == ("quantiles", len(set(states.tolist())))
+
+
+@given(st.integers(2, 7), st.integers(0, 100))
+def test_few_levels_are_taken_as_they_are_and_more_than_the_cube_root_are_cut(kinds, seed):
+    rng = np.random.default_rng(seed)
+    states, predictions = rng.integers(kinds, size=(2, 125)).tolist()
+    found = self_prediction_ratio(states, predictions, permutations=19)
+    assert (found.method, found.levels) == ("categories" if kinds <= 5 else "quantiles", kinds)
+    if kinds <= 5:
+        assert found.unclipped == information_ratio(states, predictions, permutations=19).unclipped
+
+
+@pytest.mark.parametrize("frequent", [0, 50, 99], ids=["lowest", "middle", "highest"])
+def test_a_state_that_is_nearly_always_the_same_is_still_told_from_the_others(frequent):
+    states = [frequent] * 95 + [3, 7, 20, 60, 90]
+    found = self_prediction_ratio(states, states)
+    assert found.method == "quantiles"
+    assert found.value == pytest.approx(1.0)
 
 
 def test_one_and_true_and_the_text_one_are_three_states():
@@ -207,7 +238,7 @@ def test_one_and_true_and_the_text_one_are_three_states():
         ([], [], "0 pairs"),
         (["a", "b"] * 9, ["a", "b"] * 9, "18 pairs of state and prediction; at least 20"),
         (["a"] * 30, ["a", "b"] * 15, "the state never changes"),
-        (list(range(30)), list(range(30)), "30 states in 30 pairs leave chance no room"),
+        ([str(place) for place in range(30)],) * 2 + ("30 states in 30 pairs leave chance no room",),
     ],
     ids=["none", "few", "constant", "all different"],
 )
@@ -245,11 +276,28 @@ def test_a_constant_prediction_tells_nothing():
         (lambda: self_prediction_ratio([["a"]] * 20, [["a"]] * 20), "are no numbers"),
         (lambda: self_prediction_ratio([{"a": 1}] * 20, [{"a": 1}] * 20), "of the kinds dict"),
         (lambda: quantile_codes([1.0], bins=1), "give at least 2"),
+        (lambda: quantile_codes([[1.0, 2.0]]), r"one row of finite numbers, not of the shape \(1, 2\)"),
+        (lambda: quantile_codes(None), r"one row of finite numbers, not of the shape \(\)"),
         (lambda: nearest_neighbor_information(np.arange(5.0), np.arange(5.0), neighbors=5), "give 1 to 4"),
         (lambda: symmetric_channel(3, 1, 0.5), "at least 2 states"),
         (lambda: gaussian_channel(3, 1.5), "correlation is 1.5"),
     ],
-    ids=["length", "permutations", "nan", "inf", "kinds", "lengths", "texts", "dict", "bins", "k", "states", "rho"],
+    ids=[
+        "length",
+        "permutations",
+        "nan",
+        "inf",
+        "kinds",
+        "lengths",
+        "texts",
+        "dict",
+        "bins",
+        "table",
+        "none",
+        "k",
+        "states",
+        "rho",
+    ],
 )
 def test_what_cannot_be_used_is_refused_with_value_and_limit(call, message):
     with pytest.raises(DataError, match=message):

@@ -178,6 +178,10 @@ def test_a_classifier_takes_the_place_of_the_word_lists():
     assert estimator.reflexivity_model_version != ReflexivityEstimator().reflexivity_model_version
 
 
+def test_a_classifier_may_answer_in_numbers_of_numpy():
+    assert ReflexivityEstimator(classifier=lambda text: np.float32(0.5)).score_text(seen("text", [PLAIN])) == 0.5
+
+
 @pytest.mark.parametrize("given_", [1.5, math.nan, "high", None, True], ids=repr)
 def test_a_classifier_that_gives_no_share_is_refused(given_):
     with pytest.raises(DataError, match="the classifier gave"):
@@ -258,23 +262,53 @@ def test_the_interval_of_a_difference_is_newcombes(hits, misses, other_hits, oth
 GOALS = ["reduce the latency of search", "improve ranking quality", "repair the broken index", "teach chess openings"]
 
 
+# filler words that carry no meaning make the same goal another text
+FILLER = ["we", "now", "to", "will", "and so", "then", "but still", "also", "again", "here", "so", "i", "once", "the"]
+FILLER = [*FILLER, "a"]
+
+
+def stated(goals):
+    return seen("text", [f"{filler} {goal}" for filler, goal in zip(FILLER, goals, strict=True)], ["goal"])
+
+
 def test_keeping_to_a_goal_is_more_consistent_than_changing_it():
-    steady = consistency_part(seen("text", [GOALS[0]] * 15, ["goal"]))
-    changing = consistency_part(seen("text", [GOALS[place // 3 % 4] for place in range(15)], ["goal"]))
+    steady = consistency_part(stated([GOALS[0]] * 15))
+    changing = consistency_part(stated([GOALS[place // 3 % 4] for place in range(15)]))
     assert steady.value == pytest.approx(1.0)
     assert changing.value == pytest.approx(0.0, abs=1e-9)
 
 
+def test_a_goal_that_is_pasted_again_counts_for_nothing():
+    own = stated([GOALS[place // 3 % 4] for place in range(15)])
+    pasted = seen("text", ["Repair the broken   INDEX!", "repair the broken index."] * 20, ["goal"], start=100)
+    part = consistency_part(own + pasted)
+    # the first copy is the sixteenth goal, and fills no window
+    assert part.value == consistency_part(own).value
+    assert (part.detail["windows"], part.detail["repeats"]) == (5, 39)
+    assert consistency_part(pasted).reason == (
+        "0 full windows of 3 different goals (1 of 40 differ); at least 5 are needed"
+    )
+
+
+@pytest.mark.parametrize("encode", [None, lambda texts: [[1.0, 0.0]] * len(texts)], ids=["words", "encoder"])
+def test_fifteen_pasted_texts_that_are_tagged_as_goals_do_not_raise_the_trajectory(encode):
+    estimator = ReflexivityEstimator(FAST, encoder=encode)
+    trajectory = states(200, right=False)
+    pasted = seen("text", ["Everything goes according to the plan."] * 15, ["goal"])
+    assert estimator.score_dyn(trajectory + pasted) == estimator.score_dyn(trajectory)
+
+
 def test_goals_are_those_with_the_tag_and_an_encoder_may_be_given():
-    assert consistency_part(seen("text", GOALS * 10)).reason == "0 full windows of 3 goals; at least 5 are needed"
-    part = consistency_part(seen("text", GOALS * 10, ["goal"]), encode=lambda texts: [[1.0, 0.0]] * len(texts))
+    goals = [f"{goal} of team {team}" for team in range(10) for goal in GOALS]
+    assert "0 full windows of 3 different goals (0 of 0 differ)" in consistency_part(seen("text", goals)).reason
+    part = consistency_part(seen("text", goals, ["goal"]), encode=lambda texts: [[1.0, 0.0]] * len(texts))
     assert part.value == pytest.approx(1.0)
     with pytest.raises(DataError, match="one finite row per text"):
-        consistency_part(seen("text", GOALS * 10, ["goal"]), encode=lambda texts: [1.0])
+        consistency_part(seen("text", goals, ["goal"]), encode=lambda texts: [1.0])
 
 
 def test_goals_without_a_meaningful_word_have_no_consistency():
-    assert "no word that carries meaning" in consistency_part(seen("text", ["the of and"] * 15, ["goal"])).reason
+    assert "no word that carries meaning" in consistency_part(stated(["the of and"] * 15)).reason
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,43 @@ def test_the_score_has_an_interval_where_each_part_has_one():
         (POPULATION, {"anomaly_score": math.nan}, "reported anomaly_score is nan"),
         (POPULATION, {"percentile": 101}, "percentile is 101"),
         (POPULATION, {"percentile": 50, "anomaly_score": 1.0}, "give one of them"),
+        (POPULATION, {"population": {"features": None}}, "the features of the report about the population are None"),
+        (POPULATION, {"population": {"categories": [1]}}, r"the categories of .* are \[1\]; give a dictionary"),
+        (POPULATION, {"population": {"features": {"cost": [[1, 2], [3, 4]]}}}, r"not of the shape \(2, 2\)"),
+        (POPULATION, {"population": {"features": {"cost": np.array(3.0)}}}, r"not of the shape \(\)"),
+        (POPULATION, {"population": {"features": {"cost": np.array([])}}}, "the report of 'cost' is empty"),
+        ({"features": None}, {}, "the features of the population are None; give a dictionary"),
+        ({"features": {"c": [[1, 2], [3, 4]]}}, {}, r"'c' must be one row of finite numbers"),
+        ({"features": {"c": None}}, {}, "'c' must be one row of finite numbers"),
+        ({"categories": {"tool": {1: 2, "1": 3}}}, {}, "the categories of 'tool'"),
+        ({"anomaly_scores": None}, {"percentile": 50}, "anomaly_scores must be one row"),
+        (POPULATION, {"beliefs": None}, "the beliefs are None; give a list"),
+        (POPULATION, {"beliefs": "it rains"}, "the beliefs are 'it rains'; give a list"),
+        (POPULATION, {"contradictions": [1, 2]}, r"contradictions are \[1, 2\]; give"),
     ],
-    ids=["stats key", "report key", "stats", "feature", "population", "nan", "percentile", "both"],
+    ids=[
+        "stats key",
+        "report key",
+        "stats",
+        "feature",
+        "population",
+        "nan",
+        "percentile",
+        "both",
+        "report of none",
+        "report of a list",
+        "report of a table",
+        "report of a number",
+        "report of nothing",
+        "no features",
+        "table",
+        "no values",
+        "one name twice",
+        "no scores",
+        "no beliefs",
+        "text as beliefs",
+        "contradictions",
+    ],
 )
 def test_arguments_of_another_form_are_refused(stats, told, message):
     with pytest.raises(DataError, match=message):
@@ -150,8 +185,8 @@ def test_arguments_of_another_form_are_refused(stats, told, message):
 
 def test_the_version_follows_every_setting():
     one, other = SelfOperatorEstimator(), SelfOperatorEstimator({"scale_self": 2.0})
-    assert one.self_operator_model_version != other.self_operator_model_version
-    assert one.self_operator_model_version.startswith("self_operator_v1@1.0.0+")
+    assert one.self_operator_version != other.self_operator_version
+    assert one.self_operator_version.startswith("self_operator_v1@1.0.0+")
 
 
 # -- its own place -------------------------------------------------------------------------------------------------
@@ -179,6 +214,31 @@ def test_an_error_of_one_robust_standard_deviation_costs_a_factor_e():
 def test_a_percentile_is_read_off_the_population():
     score = float(np.quantile(SCORES, 0.9))
     assert self_part(score, SCORES, {"percentile": 90}).value == pytest.approx(1.0)
+
+
+def test_a_place_that_is_none_was_not_reported():
+    by_percentile = self_part(1.0, SCORES, {"percentile": 90})
+    assert self_part(1.0, SCORES, {"anomaly_score": None, "percentile": 90}) == by_percentile
+    assert self_part(1.0, SCORES, {"anomaly_score": 2.0, "percentile": None}).detail["reported"] == 2.0
+    assert self_part(1.0, SCORES, {"anomaly_score": None, "percentile": None}).reason == "no report about itself"
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64, np.uint8])
+def test_numbers_of_numpy_are_read_wherever_something_is_reported(kind):
+    for name in ("anomaly_score", "percentile"):
+        part = self_part(1.0, SCORES, {name: kind(2)})
+        assert part == self_part(1.0, SCORES, {name: 2})
+        json.dumps(part.detail, allow_nan=False)
+    shares = {"tool": {"a": kind(3), "b": kind(1)}}
+    truth = {"categories": {"tool": {"a": 3, "b": 1}}}
+    assert population_part(truth, {"categories": shares}).value == 1.0
+    assert belief_of({"proposition": "x", "probability": kind(1), "weight": kind(2)}).weight == 2.0
+    assert belief_of({"proposition": "x", "probability": np.True_}).probability == 1.0
+
+
+def test_counts_of_contradictions_may_be_those_of_numpy():
+    counts = {"found": np.int64(1), "checked": np.int32(20)}
+    assert meta_part(coherent(), counts) == meta_part(coherent(), {"found": 1, "checked": 20})
 
 
 @given(st.floats(-5.0, 5.0), st.floats(-5.0, 5.0), st.floats(0.0, 2.0), st.floats(0.0, 2.0))
@@ -377,6 +437,31 @@ def test_reports_are_gathered_from_observations_and_the_latest_counts():
     assert self_reports_from([]) == {}
 
 
+def reported(payload, pattern_id="a", place=0):
+    return Observation(
+        obs_id=f"{pattern_id}{place}", pattern_id=pattern_id, timestamp=place, modality="self_report", payload=payload
+    )
+
+
+def test_none_in_a_report_tells_nothing_and_leaves_what_was_told_before():
+    assert self_reports_from([reported({"anomaly_score": None, "percentile": 50, "population": None})]) == {
+        "percentile": 50
+    }
+    later = [reported({"percentile": 50}), reported({"anomaly_score": None}, place=1)]
+    assert self_reports_from(later) == {"percentile": 50}
+
+
+def test_reports_of_two_patterns_are_not_mixed():
+    with pytest.raises(DataError, match=r"belong to 2 patterns \(a, b, \.\.\.\); give those of one"):
+        self_reports_from([reported({"percentile": 50}), reported({"percentile": 5}, "b")])
+
+
+@pytest.mark.parametrize("told", [{"features": None}, {"features": [1]}, [1], {"feature": {}}], ids=json.dumps)
+def test_a_report_of_another_form_is_refused_with_its_observation(told):
+    with pytest.raises(DataError, match="the self-report 'a0'"):
+        self_reports_from([reported({"population": told})])
+
+
 # -- persistence ---------------------------------------------------------------------------------------------------
 
 
@@ -396,8 +481,26 @@ def windows(values, anomaly=4.0, n=12):
         ([None] * 20, None),
         ([], None),
         ([0.1] * 3 + [0.9] * 5, True),
+        ([0.95] * 5 + [0.8] * 20, True),
+        ([0.95] * 5 + [0.79] * 20, True),
+        ([0.8] * 20 + [0.95] * 5 + [0.8] * 20, True),
+        ([0.8] * 20 + [0.95] + [0.8] * 20, False),
     ],
-    ids=["lasting", "sinking a little", "never near one", "a dip", "a gap", "short", "no evidence", "nothing", "late"],
+    ids=[
+        "lasting",
+        "sinking a little",
+        "never near one",
+        "a dip",
+        "a gap",
+        "short",
+        "no evidence",
+        "nothing",
+        "late",
+        "lasted and sank",
+        "lasted and ended",
+        "lasted in the middle",
+        "one moment",
+    ],
 )
 def test_only_what_lasts_is_self_aware_and_too_little_is_undecided(values, verdict):
     assert persistence(windows(values), theta_2=3.0).self_aware is verdict
@@ -424,11 +527,90 @@ def test_what_is_self_aware_stays_so_where_every_window_is_better(values):
     assert after is True or (before is after is None) or before is False
 
 
+LEVELS = st.lists(st.sampled_from([None, 0.5, 0.8, 0.82, 0.85, 0.9, 0.95, 1.0]), max_size=30)
+
+
+@given(LEVELS, LEVELS)
+def test_later_windows_never_take_a_verdict_back(values, later):
+    before = persistence(windows(values), theta_2=3.0).self_aware
+    after = persistence(windows(values + later), theta_2=3.0).self_aware
+    assert after is True or before is not True
+    assert after is not None or before is None
+
+
+@given(LEVELS, st.integers(1, 6))
+def test_an_interval_lasts_where_trying_all_of_them_finds_one_and_the_longest_is_told(values, least):
+    lasting = [
+        last - first
+        for first in range(len(values))
+        for last in range(first + least, len(values) + 1)
+        if all(value is not None and value >= 0.8 for value in values[first:last])
+        and math.fsum(values[first:last]) / (last - first) >= 0.85 - 1e-12
+    ]
+    found = persistence(windows(values), theta_2=3.0, least_windows=least)
+    assert (found.self_aware is True) == bool(lasting)
+    if lasting:
+        assert found.windows == max(lasting) == found.end - found.start
+        assert found.mean >= 0.85 - 1e-9
+
+
+def apart(starts, length=1.0):
+    return [WindowScore(start, start + length, 0.95, 4.0, 12) for start in starts]
+
+
+@pytest.mark.parametrize(
+    ("starts", "length", "gap", "verdict"),
+    [
+        (range(5), 1.0, 1.0, True),
+        ([0, 1.9, 3.8, 5.7, 7.6], 1.0, 1.0, True),
+        ([0, 1, 1e6, 2e6, 3e6], 1.0, 1.0, False),
+        ([0.0, 0.1, 0.2, 0.4, 0.5], 0.1, 1.0, False),
+        ([0, 1, 3, 4, 5], 1.0, 1.5, True),
+        ([0, 1, 3, 4, 5, 6, 7], 1.0, 1.0, True),
+    ],
+    ids=["touching", "small gaps", "far apart", "one is missing", "a longer gap allowed", "five after the gap"],
+)
+def test_a_gap_with_room_for_another_window_ends_an_interval(starts, length, gap, verdict):
+    assert persistence(apart(starts, length), theta_2=3.0, least_gap=gap).self_aware is verdict
+
+
+def test_the_gap_is_measured_by_the_longer_window_and_the_configuration_sets_it():
+    long = apart([0, 10, 20], 10.0)
+    assert persistence([*long, *apart([39, 40])], theta_2=3.0).windows == 5
+    assert persistence([*long, *apart([40, 41])], theta_2=3.0).windows == 3
+    assert persistence([*long, *apart([35, 36])], theta_2=3.0, least_gap=0.5).windows == 3
+    far = apart([0, 1, 5, 6, 7])
+    assert SelfOperatorEstimator().persistence(far, theta_2=3.0).self_aware is False
+    assert SelfOperatorEstimator({"least_gap": 4.0}).persistence(far, theta_2=3.0).self_aware is True
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ((3.0, 1.0, 0.9, 4.0), "ends at 1.0, before it starts at 3.0"),
+        ((math.nan, 1.0, 0.9, 4.0), "start of a window is nan"),
+        ((0.0, math.inf, 0.9, 4.0), "end of a window is inf"),
+        ((None, 1.0, 0.9, 4.0), "start of a window is None"),
+        ((0.0, 1.0, 1.5, 4.0), r"self_operator of a window is 1.5; give a number in \[0, 1\]"),
+        ((0.0, 1.0, -0.1, 4.0), "self_operator of a window is -0.1"),
+        ((0.0, 1.0, math.nan, 4.0), "self_operator of a window is nan"),
+        ((0.0, 1.0, 0.9, math.nan), "anomaly_score of a window is nan"),
+    ],
+    ids=["backwards", "start", "end", "no start", "above one", "below zero", "nan", "anomaly"],
+)
+def test_a_window_that_cannot_be_is_refused(values, message):
+    with pytest.raises(DataError, match=message):
+        WindowScore(*values, 12)
+
+
 def test_windows_that_overlap_and_thresholds_that_are_no_numbers_are_refused():
     with pytest.raises(DataError, match="do not overlap"):
         persistence([WindowScore(0, 2, 0.9, 4, 12), WindowScore(1, 3, 0.9, 4, 12)], theta_2=3.0)
     with pytest.raises(DataError, match="theta_2 is nan"):
         persistence([], theta_2=math.nan)
+    for gap in (0.0, math.nan):
+        with pytest.raises(DataError, match=f"least_gap is {gap}"):
+            persistence([], theta_2=3.0, least_gap=gap)
 
 
 # -- agents of known self-knowledge (B6) ---------------------------------------------------------------------------

@@ -23,7 +23,8 @@ def test_a_constant_without_effect_has_no_share_and_the_others_share_the_rest():
     assert found.runs == 256 * 5
 
 
-# Ishigami and Homma 1990 with a = 7, b = 0.1: first order .3139, .4424, 0 and total .5576, .4424, .2437.
+# Ishigami and Homma 1990 with a = 7, b = 0.1: first order .3139, .4424, 0, total .5576, .4424, .2437, mean a / 2, and
+# variance a^2 / 8 + b pi^4 / 5 + b^2 pi^8 / 18 + 1 / 2 = 13.845.
 def test_the_indices_of_a_known_function_are_those_in_the_literature():
     ranges = {"g0": (0.0, 1.0), "g_a": (0.0, 1.0), "d": (0.0, 1.0)}
     drawn = []
@@ -45,6 +46,8 @@ def test_the_indices_of_a_known_function_are_those_in_the_literature():
         found = sensitivity(runner, ranges, outcome=ishigami, samples=4096)
     assert list(found.first_order.values()) == pytest.approx([0.3139, 0.4424, 0.0], abs=0.02)
     assert list(found.total.values()) == pytest.approx([0.5576, 0.4424, 0.2437], abs=0.02)
+    assert found.mean == pytest.approx(3.5, abs=0.05)
+    assert found.variance == pytest.approx(13.845, abs=0.2)
 
 
 @pytest.mark.parametrize(

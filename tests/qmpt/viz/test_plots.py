@@ -119,6 +119,13 @@ def test_the_histogram_counts_every_score_once_and_says_how_many_are_missing(sco
     assert {0.65, 5.0} <= lines
 
 
+def test_names_of_thresholds_that_lie_close_together_do_not_meet(scored):
+    ax = plot_anomaly_hist(scored, thresholds=(2.0, 2.02))
+    ax.figure.canvas.draw()
+    one, other = (text.get_window_extent() for text in ax.texts if "≥" in text.get_text())
+    assert not one.overlaps(other)
+
+
 def test_thresholds_that_do_not_exist_are_not_drawn(scored):
     ax = plot_anomaly_hist(scored, thresholds=(math.inf, math.inf))
     ax.figure.canvas.draw()

@@ -18,7 +18,7 @@ from qmpt.data.files import open_regular
 from qmpt.data.sources.base import Entry, Population, Source
 from qmpt.errors import SourceError, nearest_name
 
-__all__ = ["SOURCES", "Entry", "Population", "Source", "open_source", "register_source", "sniff"]
+__all__ = ["SOURCES", "Entry", "Population", "Source", "open_source", "register_source", "require_content", "sniff"]
 
 SOURCES: Final[dict[str, str | type[Source]]] = {
     "git": "qmpt.data.sources.git_history:GitHistorySource",
@@ -55,7 +55,7 @@ def open_source(kind: str, path: str | Path, **options: Any) -> Source:
         options: what the class of that kind takes.
 
     Raises:
-        SourceError: no such kind or option, or ``auto`` cannot tell.
+        SourceError: no such kind or option, or ``auto`` meets an empty file or cannot tell.
 
     Example:
         >>> open_source("table", "calls.csv", txt="said")  # doctest: +ELLIPSIS
@@ -63,6 +63,8 @@ def open_source(kind: str, path: str | Path, **options: Any) -> Source:
         ...
         qmpt.errors.SourceError: the source table has no option 'txt'; did you mean 'text'? Known: ...
     """
+    if kind == "auto":
+        require_content(path)
     name = sniff(path) if kind == "auto" else kind
     try:
         found = SOURCES[name]
@@ -125,6 +127,20 @@ def sniff(path: str | Path) -> str:
         if name.endswith((".jsonl", ".jsonl.gz")):
             return "table"
     raise SourceError(f"{path}: it cannot be told what this is; name it: {', '.join(sorted(SOURCES))}")
+
+
+def require_content(path: str | Path) -> None:
+    """Refuse an empty file, of which no option can make anything else.
+
+    Raises:
+        SourceError: it is empty.
+
+    Example:
+        >>> require_content(__file__)
+    """
+    given = Path(path)
+    if given.is_file() and given.stat().st_size == 0:
+        raise SourceError(f"{given} is empty; give a file with traces")
 
 
 def _sniffed_folder(folder: Path) -> str:

@@ -166,10 +166,27 @@ class GitHistorySource(Source):
     def _tip(self) -> str:
         if not self.path.is_dir():
             raise SourceError(f"{self.path} is no folder; give the top of a repository")
-        tip = self._ask("rev-parse", "--verify", "--end-of-options", f"{self._rev}^{{commit}}").strip()
+        try:
+            tip = self._ask("rev-parse", "--verify", "--end-of-options", f"{self._rev}^{{commit}}").strip()
+        except SourceError:
+            self._refuse_revision()
+            raise
         if not _ID.fullmatch(tip):
             raise SourceError(f"{self.path}: git gave {tip!r:.80} for {self._rev!r}; give another rev=")
         return tip
+
+    def _refuse_revision(self) -> None:
+        """Say what is wrong with the revision, if this is a repository that git can read.
+
+        Raises:
+            SourceError: it is one.
+        """
+        if not self._ask("rev-list", "--all", "--max-count=1").strip():
+            raise SourceError(f"{self.path} is a repository without commits; give one with a history") from None
+        raise SourceError(
+            f"{self.path} has no commit {self._rev!r}; give rev= a branch, tag or commit, on the command line as "
+            "--set rev=NAME"
+        ) from None
 
     def _ask(self, *arguments: str) -> str:
         with self._running(*arguments) as output:

@@ -110,7 +110,10 @@ class JUnitSource(Source):
     def _entry(self, case: _Case, obs_id: str, file: Path) -> Entry:
         started = self._started if case.started is None else case.started
         if started is None:
-            raise SourceError(f"{file}: the suite {case.suite!r} has no timestamp; give started= for such suites")
+            raise SourceError(
+                f"{file}: the suite {case.suite!r} has no timestamp; give started= for such suites, on "
+                "the command line as --set started=2026-11-21T10:00:00"
+            )
         payload: dict[str, Any] = {"action": case.outcome, "ok": case.outcome == "passed", "cost": case.seconds}
         if case.outcome == "skipped":
             del payload["ok"]

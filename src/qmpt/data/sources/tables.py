@@ -168,7 +168,9 @@ class TableSource(Source):
         reader = csv.reader(text, delimiter=self._delimiter, strict=True)
         try:
             header = next(reader, None)
-            if header is None or len(set(header)) < len(header):
+            if header is None:
+                raise SourceError(f"{self.path} is empty; give a table whose first line names the columns")
+            if len(set(header)) < len(header):
                 raise SourceError(f"{self.path}: the first line is {header!r:.80}; name each column once there")
             for cells in reader:
                 if cells and len(cells) != len(header):

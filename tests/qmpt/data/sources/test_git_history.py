@@ -196,10 +196,10 @@ def test_the_environment_of_the_caller_does_not_choose_the_repository(repository
 
 
 def test_an_empty_repository_or_an_unknown_revision_is_told(repository):
-    with pytest.raises(SourceError, match="project"):
+    with pytest.raises(SourceError, match="project is a repository without commits"):
         read(repository)
     repository.commit("1")
-    with pytest.raises(SourceError, match="project"):
+    with pytest.raises(SourceError, match="project has no commit 'absent'; give rev="):
         read(repository, rev="absent")
 
 

@@ -120,6 +120,11 @@ def test_what_is_no_report_is_told_with_its_place(tmp_path, text, said):
         read(tmp_path, text)
 
 
+def test_a_suite_without_a_time_is_told_with_the_option_of_the_command_line(tmp_path):
+    with pytest.raises(SourceError, match=r"give started= .* --set started=2026"):
+        read(tmp_path, '<testsuite name="s"><testcase name="t"/></testsuite>')
+
+
 def test_the_text_of_a_failure_is_cut_at_the_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(junit, "MAX_TEXT", 10)
     inside = f'<failure message="{"m" * 8}">{"t" * 100}</failure>'

@@ -92,8 +92,8 @@ def test_a_bad_row_is_told_with_its_number(tmp_path, text, said):
 
 
 def test_a_header_is_needed_and_names_each_column_once(tmp_path):
-    for text in ("", "who,who\n"):
-        with pytest.raises(SourceError, match="name each column once"):
+    for text, said in (("", "is empty"), ("who,who\n", "name each column once")):
+        with pytest.raises(SourceError, match=said):
             rows(table(tmp_path, text), **MAP)
 
 
