@@ -18,7 +18,7 @@ scenarios: $(STAMP)
 	$(PYTEST) --ophamin scenarios -m "not slow"
 
 benchmarks: $(STAMP)
-	$(PYTEST) --ophamin scenarios -m slow --ophamin-dir=proofs/latest-slow
+	$(PYTEST) --ophamin scenarios -m slow --ophamin-dir=proofs/latest-slow -n 2 --dist=loadfile
 
 test: $(STAMP)
 	$(PYTEST) tests -n 2 --doctest-modules src/ophamin src/qmpt --cov --cov-report=term:skip-covered --cov-fail-under=95

@@ -21,7 +21,7 @@ __all__ = ["REPORT_FORMAT", "report"]
 REPORT_FORMAT: Final = "qmpt-report/1"
 _RESULTS: Final = (
     *("scores.json", "reflexivity.json", "self.json", "comparison.json", "simulation.json", "history.json"),
-    *("patterns.jsonl", "layers.jsonl"),
+    *("stress.json", "patterns.jsonl", "layers.jsonl"),
 )
 
 
@@ -92,7 +92,9 @@ def _sections(folder: Path, top: int) -> list[Section]:
         score_sections,
         simulation_sections,
     )
+    from qmpt.viz.reports_levels import stress_sections
     from qmpt.viz.reports_models import Assessed, Comparison, HistoryTests, Scores, Simulation, read_result
+    from qmpt.viz.reports_stress import Stress
 
     run = read_kept(folder, _RESULTS)
     patterns = load_patterns(folder / "patterns.jsonl") if (folder / "patterns.jsonl").is_file() else {}
@@ -109,9 +111,11 @@ def _sections(folder: Path, top: int) -> list[Section]:
         found += simulation_sections(result, load_layers(folder / "layers.jsonl"))
     if (folder / "history.json").is_file():
         found += history_sections(read_result(folder / "history.json", HistoryTests))
+    if (folder / "stress.json").is_file():
+        found += stress_sections(read_result(folder / "stress.json", Stress))
     if not found:
         raise DataError(
-            f"{folder} holds no result; give what score, reflexivity, self, compare, simulate or history kept"
+            f"{folder} holds no result; give what score, reflexivity, self, compare, simulate, stress or history kept"
         )
     return [*found, provenance_section(run)]
 

@@ -11,8 +11,10 @@ from qmpt.cli.stressing import StressSettings, stressed_layer
 from qmpt.data.io import load_layers, save_observations
 from qmpt.data.models import Observation, Pattern
 from qmpt.runs import read_run
+from qmpt.viz.reports import report_of, to_markdown
+from qmpt.viz.reports_levels import stress_sections
 from qmpt.viz.reports_models import read_result
-from qmpt.viz.reports_stress import Stress
+from qmpt.viz.reports_stress import Stress, StressedLayer
 
 START = 1_795_219_200.0  # 2026-11-21
 AGENTS = {f"agent-{number:02d}": Pattern(pattern_id=f"agent-{number:02d}", layer_id="fleet") for number in range(12)}
@@ -326,3 +328,23 @@ def test_names_that_a_terminal_would_act_on_are_made_visible(qmpt, kept):
     assert result.exit_code == 0
     assert "\x1b" not in result.output
     assert "a\\x1b[2Kb" in result.stdout
+
+
+def test_a_report_shows_the_course_and_what_it_rests_on_and_the_folder_is_valid(qmpt, spans, tmp_path):
+    kept, page = tmp_path / "strained", tmp_path / "r.html"
+    assert qmpt("stress", spans, "--layer", "fleet", "--out", kept).exit_code == 0
+    assert qmpt("report", kept, "--out", page).exit_code == 0
+    text = page.read_text(encoding="utf-8")
+    assert "Stress of agent_spans.jsonl, layer fleet" in text
+    assert "beside its own reference period" in text
+    assert text.count("<svg") == 1
+    assert "suppression" in text
+    assert "Early warning: no rise" in text
+    assert "Shifts of the mean of the stress: none." in qmpt("report", kept).stdout
+    assert "1 in stress.json" in qmpt("validate", kept).stdout
+
+
+def test_a_layer_without_a_course_is_reported_with_the_reason(qmpt, spans, tmp_path):
+    found = Stress(source="a", layers=[StressedLayer(layer_id="L", patterns=1, observations=2, reason="too short")])
+    text = to_markdown(report_of("r", stress_sections(found)))
+    assert "No course: too short." in text

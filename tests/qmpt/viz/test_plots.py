@@ -18,6 +18,7 @@ from qmpt.viz.plots_calibration import plot_calibration, reliability_points  # n
 from qmpt.viz.plots_ensemble import plot_ensemble_fan  # noqa: E402 - likewise
 from qmpt.viz.plots_population import plot_ranked_scores, plot_terms  # noqa: E402 - likewise
 from qmpt.viz.plots_shifts import plot_shifts  # noqa: E402 - likewise
+from qmpt.viz.plots_stress import plot_observed_levels  # noqa: E402 - likewise
 from qmpt.viz.plots_style import missing_note  # noqa: E402 - likewise
 
 
@@ -239,3 +240,11 @@ def test_foreign_names_are_no_formulas_and_no_controls():
 def test_nothing_missing_is_nothing_said():
     assert missing_note(0, 5, "an anomaly score") == ""
     assert missing_note(1, 5, "an anomaly score") == "1 of 5 patterns has no anomaly score and is not drawn."
+
+
+def test_observed_levels_have_gaps_a_reference_and_shifts():
+    levels = {"stress": ([0.2, None, 0.9], [(0.1, 0.3), None, (0.8, 1.0)])}
+    ax = plot_observed_levels([0.0, 3600.0, 7200.0], levels, reference=(0.0, 3600.0), changes=[7200.0])
+    assert "1 of 3 windows have no stress" in caption(ax)
+    assert {text.get_text() for text in ax.get_legend().get_texts()} == {"reference", "stress", "shift"}
+    ax.figure.canvas.draw()
