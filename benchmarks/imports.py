@@ -11,6 +11,7 @@ VARIANTS = {
     "python -c pass": [sys.executable, "-c", "pass"],
     "import ophamin": [sys.executable, "-c", "import ophamin"],
     "from ophamin import scenario": [sys.executable, "-c", "from ophamin import scenario, rate"],
+    "import qmpt": [sys.executable, "-c", "import qmpt"],
     "ophamin --help": [str(Path(sys.executable).with_name("ophamin")), "--help"],
 }
 
