@@ -305,3 +305,16 @@ def test_too_few_patterns_are_refused_with_the_number_that_is_needed(qmpt, tmp_p
     result = qmpt("score", path, "--set", "pattern=who", "--set", "time=at", "--set", "numbers=ms")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "5 are the fewest" in result.stderr
+
+
+@pytest.mark.needs("git")
+def test_authors_of_a_repository_have_impact_by_whose_files_they_change(qmpt, repository, tmp_path):
+    config = tmp_path / "impact.yaml"
+    config.write_text('metrics: {anomaly: {impact: "graph:pagerank"}}\n', encoding="utf-8")
+    words = ("score", repository, "--config", config, "--resamples", 0, "--json")
+    found = json.loads(qmpt(*words, "--set", "cochange=true").stdout)["layers"][0]
+    assert all("impact" in one["terms"] for one in found["patterns"])
+    assert len({one["terms"]["impact"] for one in found["patterns"]}) > 1
+    refused = qmpt(*words)
+    assert refused.exit_code == 2
+    assert "no observation of modality 'interaction'" in refused.stderr

@@ -22,6 +22,7 @@ from typing import IO, Final
 
 from qmpt.data.models import Observation
 from qmpt.data.sources.base import Entry, Source
+from qmpt.data.sources.git_cochange import CoChange
 from qmpt.errors import SourceError
 
 __all__ = ["GitHistorySource"]
@@ -75,6 +76,8 @@ class GitHistorySource(Source):
         rev: a branch, tag or commit; no range.
         limit: the newest so many commits; None for all.
         layer: name of the layer; by default the name of the folder.
+        cochange: also give an observation of modality ``interaction`` for each pair of commits in which two authors
+            changed the same file one after the other (`qmpt.data.sources.git_cochange`), for impact by a graph.
         key: secret of the hash. By default it is taken from the first commit, so that pseudonyms stay the same from run
             to run; then anybody who has the repository can compute them. Give a secret of your own before anything
             is handed on.
@@ -98,6 +101,7 @@ class GitHistorySource(Source):
         rev: str = "HEAD",
         limit: int | None = None,
         layer: str | None = None,
+        cochange: bool = False,
         key: str | bytes | None = None,
     ) -> None:
         super().__init__(path)
@@ -105,9 +109,11 @@ class GitHistorySource(Source):
             raise SourceError(f"rev={rev!r}; give one branch, tag or commit, and no range")
         if limit is not None and (isinstance(limit, bool) or limit < 1):
             raise SourceError(f"limit={limit!r}; give 1 or more, or leave it out for every commit")
+        if not isinstance(cochange, bool):
+            raise SourceError(f"cochange={cochange!r}; give true or false")
         if key is not None and not key:
             raise SourceError("key= is empty; give a secret, or leave it out")
-        self._rev, self._limit = rev, limit
+        self._rev, self._limit, self._cochange = rev, limit, cochange
         self._key = key.encode() if isinstance(key, str) else key
         self._layer = layer or self.path.absolute().name.removesuffix(".git") or "repository"
 
@@ -116,7 +122,7 @@ class GitHistorySource(Source):
         return {self.path.absolute().name: f"git:{self._tip()}"}
 
     def entries(self) -> Iterator[Entry]:
-        """One entry per commit.
+        """One entry per commit, and with ``cochange`` one per link, after the earlier of its two commits.
 
         Raises:
             SourceError: git is missing or failed, or this is no repository.
@@ -125,19 +131,25 @@ class GitHistorySource(Source):
         tip = self._tip()
         key = self._key or self._key_of_repository(tip)
         limits = [] if self._limit is None else [f"--max-count={self._limit}"]
+        links = CoChange() if self._cochange else None
         with self._running(*_LOG, *limits, tip, "--") as output:
             for commit in _commits(output):
+                fields = commit.strip(b"\0").decode("utf-8", "replace").split("\0")
+                if len(fields) < _FIELDS or not _ID.fullmatch(fields[0][1:]):
+                    raise SourceError(f"{self.path}: git gave {commit[:80]!r}, which is no commit; update git")
                 try:
-                    yield self._entry(commit, key)
-                except SourceError:
-                    raise
+                    entry = self._entry(fields, key)
                 except ValueError:  # also a ValidationError
                     self.skipped["commit with a time outside the years 1 to 9999"] += 1
+                    continue
+                yield entry
+                if links is not None:
+                    seen = entry.observation
+                    files = [name for *_, name in _changes(fields[_FIELDS:])]
+                    for link in links.seen(seen.obs_id, seen.pattern_id, seen.timestamp, files):
+                        yield Entry(link, self._layer)
 
-    def _entry(self, commit: bytes, key: bytes) -> Entry:
-        fields = commit.strip(b"\0").decode("utf-8", "replace").split("\0")
-        if len(fields) < _FIELDS or not _ID.fullmatch(fields[0][1:]):
-            raise SourceError(f"{self.path}: git gave {commit[:80]!r}, which is no commit; update git")
+    def _entry(self, fields: list[str], key: bytes) -> Entry:
         commit_id, written, name, address, parents, message = (field[1:] for field in fields[:_FIELDS])
         moment = datetime.fromisoformat(written)
         is_bot = _BOT.search(name) is not None or _BOT.search(address) is not None
@@ -241,17 +253,22 @@ def _commits(output: IO[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _numbers_of(changes: list[str]) -> dict[str, int]:
-    """Sums over lines ``insertions TAB deletions TAB name``; a binary file has dashes."""
-    insertions = deletions = files = 0
-    for change in changes:
-        added, tab, rest = change.lstrip("\n").partition("\t")
-        removed, second_tab, _ = rest.partition("\t")
+def _changes(lines: list[str]) -> Iterator[tuple[int, int, str]]:
+    """Insertions, deletions and name from lines ``insertions TAB deletions TAB name``; a binary file has dashes."""
+    for line in lines:
+        added, tab, rest = line.lstrip("\n").partition("\t")
+        removed, second_tab, name = rest.partition("\t")
         if tab and second_tab:
-            files += 1
-            insertions += int(added) if added.isdecimal() else 0
-            deletions += int(removed) if removed.isdecimal() else 0
-    return {"files": files, "insertions": insertions, "deletions": deletions}
+            yield int(added) if added.isdecimal() else 0, int(removed) if removed.isdecimal() else 0, name
+
+
+def _numbers_of(lines: list[str]) -> dict[str, int]:
+    changes = list(_changes(lines))
+    return {
+        "files": len(changes),
+        "insertions": sum(added for added, _, _ in changes),
+        "deletions": sum(removed for _, removed, _ in changes),
+    }
 
 
 def _pseudonym(identity: str, key: bytes) -> str:

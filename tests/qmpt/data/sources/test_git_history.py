@@ -265,3 +265,22 @@ def test_one_commit_without_an_end_stops_at_the_limit(monkeypatch):
 
     with pytest.raises(SourceError, match="larger than 10 bytes"):
         list(_commits(Endless()))
+
+
+def test_authors_are_linked_to_those_whose_files_they_change(repository):
+    first = repository.commit("a", {"x.py": b"1\n", "y.py": b"1\n", "z.py": b"1\n"}, who=ADA)
+    second = repository.commit("b", {"x.py": b"2\n", "y.py": b"2\n"}, who=BOB)
+    repository.commit("c", {"x.py": b"3\n"}, who=BOB)
+    found = read(repository, cochange=True)
+    bob, ada = (one.pattern_id for one in read(repository).observations if one.obs_id in (first, second))
+    links = [one for one in found.observations if one.modality == "interaction"]
+    assert [(one.obs_id, one.pattern_id, one.payload) for one in links] == [
+        (f"{second}-{first}", bob, {"peer": ada, "weight": 2})
+    ]
+    assert list(found.patterns) == list(read(repository).patterns)
+    assert not [one for one in read(repository).observations if one.modality == "interaction"]
+
+
+def test_whether_authors_are_linked_is_true_or_false(repository):
+    with pytest.raises(SourceError, match="cochange='yes'; give true or false"):
+        open_source("git", repository.path, cochange="yes")
