@@ -50,7 +50,7 @@ def test_the_first_two_commands_are_the_two_of_the_makefile():
 
 def test_ci_calls_the_two_commands():
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert re.search(r"for job in lint types floors oldest scenarios test;", script)
+    assert re.search(r"for job in lint types floors oldest scenarios benchmarks test;", script)
     assert 'make --no-print-directory "$job"' in script
 
 
