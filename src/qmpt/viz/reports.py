@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from qmpt.viz.reports_models import (
         Assessed,
         HistoryTests,
+        SimulatedScenario,
         Simulation,
     )
 
@@ -133,6 +134,7 @@ def simulation_sections(found: Simulation, layers: Mapping[str, Layer] | None = 
             f"Means over the runs, with the middle 90 % of several. Critical stress: {found.sigma_crit:g}.",
         ),
     ]  # fmt: skip
+    blocks += [_metrics_table(one) for one in found.scenarios if one.metrics]
     for name, effects in found.counterfactual.items():
         rows = tuple(
             (quantity, number(mean, 3), interval_text((low, high), 3))
@@ -144,6 +146,23 @@ def simulation_sections(found: Simulation, layers: Mapping[str, Layer] | None = 
         Section(f"Simulation of {found.layer_id}", tuple(blocks)),
         *(_layer_section(layer) for layer in (layers or {}).values()),
     ]
+
+
+def _metrics_table(scenario: SimulatedScenario) -> Table:
+    """Numbers of the runs; of a single run there is no spread to tell."""
+    rows = tuple(
+        (
+            name,
+            number(one["n"], 0),
+            number(one["mean"], 3),
+            number(one["sd"], 3),
+            number(one["min"]),
+            number(one["max"]),
+        )
+        for name, one in scenario.metrics.items()
+    )
+    heading = f"Numbers of the runs, {scenario.scenario}; n is how many runs have one."
+    return Table(("number", "n", "mean", "sd", "least", "largest"), rows, frozenset({1, 2, 3, 4, 5}), heading)
 
 
 def history_sections(found: HistoryTests) -> list[Section]:

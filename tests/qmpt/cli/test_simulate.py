@@ -123,3 +123,17 @@ def test_large_constants_fill_no_line(qmpt):
     result = qmpt("simulate", "--set", "eta_c=1e6")
     assert result.exit_code == 0
     assert max(len(line) for line in result.stdout.splitlines()) <= 80
+
+
+def test_a_report_of_an_ensemble_has_the_numbers_of_its_runs(qmpt, tmp_path):
+    config, kept = tmp_path / "ensemble.yaml", tmp_path / "kept"
+    config.write_text(
+        "simulation: {scenario: single_anomaly, t_end: 30, dt: 1, params: {eta_s: 0.02},"
+        ' ensemble: {enabled: true, mode: repeat, n_runs: 4}, derived_metrics: {excess: "stress_max - 0.5"}}',
+        encoding="utf-8",
+    )
+    assert qmpt("simulate", config, "--out", kept).exit_code == 0
+    text = qmpt("report", kept).stdout
+    assert "Numbers of the runs, single_anomaly" in text
+    assert "| excess | 4 |" in text
+    assert "| first_collapse | 0 | - |" in text
