@@ -39,7 +39,10 @@ def read_regular(file: Path, max_bytes: int, *, private: bool = False) -> bytes:
         if private and os.name == "posix" and (facts.st_uid != os.geteuid() or facts.st_mode & 0o077):
             raise OSError(errno.EPERM, "others than this user may use it")
         with open(descriptor, "rb", closefd=False) as handle:
-            return handle.read(max_bytes)
+            data = handle.read(max_bytes + 1)
+        if len(data) > max_bytes:  # it has grown since
+            raise OSError(errno.EFBIG, f"this has more than {max_bytes} bytes")
+        return data
     finally:
         os.close(descriptor)
 

@@ -134,9 +134,8 @@ def read_population(
     if renamed:
         notes.append(f"{renamed} people were given pseudonyms, by a key that is made of the input")
     if by is not Grouping.PATTERN:
-        population, dropped = _regrouped(population, by)
-        if dropped:
-            notes.append(f"{dropped} of the {by}s hold acts of fewer than {GROUP_FLOOR} people and are left out")
+        population, left_out = _regrouped(population, by)
+        notes += left_out
     if layer is not None:
         population = _in_one_layer(population, layer)
     if least > 1:
@@ -207,30 +206,43 @@ def _pseudonymised(population: Population, inputs: dict[str, str]) -> tuple[Popu
     """The population with other names for people whose names stand in it, and how many these are."""
     key = hashlib.sha256("\0".join(("qmpt pseudonyms", *inputs.values())).encode()).digest()
     names = {
-        name: f"person-{hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:12]}"
+        name: _pseudonym(name, key)
         for name, pattern in population.patterns.items()
         if is_human(pattern) and pattern.metadata.get("pseudonymised") is not True
     }
     if not names:
         return population, 0
+
+    def renamed(one: Observation) -> Observation:
+        update: dict[str, Any] = {"pattern_id": names.get(one.pattern_id, one.pattern_id)}
+        if one.modality == "interaction" and isinstance(one.payload, dict) and isinstance(one.payload.get("peer"), str):
+            peer = one.payload["peer"]
+            stranger = one.pattern_id in names and peer not in population.patterns  # whom people meet is a person, too
+            update["payload"] = {**one.payload, "peer": _pseudonym(peer, key) if stranger else names.get(peer, peer)}
+        return one.model_copy(update=update)
+
     patterns: dict[str, Pattern] = {}
     for name, pattern in population.patterns.items():
         told = {"human": True, "pseudonymised": True}  # what else is known of somebody could name them
         update = {"pattern_id": names[name], "metadata": told} if name in names else {}
         patterns[names.get(name, name)] = pattern.model_copy(update=update)
-    observations = [
-        one.model_copy(update={"pattern_id": names[one.pattern_id]}) if one.pattern_id in names else one
-        for one in population.observations
-    ]
+    observations = [renamed(one) for one in population.observations]
     return replace(population, observations=observations, patterns=patterns, layers=_layers_of(patterns)), len(names)
 
 
-def _regrouped(population: Population, by: Grouping) -> tuple[Population, int]:
-    """Patterns that are single observations or stretches of time, and how many were left out for too few people."""
+def _pseudonym(name: str, key: bytes) -> str:
+    return f"person-{hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:12]}"
+
+
+def _regrouped(population: Population, by: Grouping) -> tuple[Population, list[str]]:
+    """Patterns that are single observations or stretches of time, and what was left out.
+
+    Interactions are between the members that there were, and say nothing of the new ones.
+    """
     observations: list[Observation] = []
     patterns: dict[str, Pattern] = {}
     members: dict[str, set[str]] = {}
-    for one in population.observations:
+    for one in (seen for seen in population.observations if seen.modality != "interaction"):
         before = population.patterns[one.pattern_id]
         name = _group_name(one, by)
         if len(population.layers) > 1 and by is not Grouping.OBSERVATION:
@@ -244,7 +256,10 @@ def _regrouped(population: Population, by: Grouping) -> tuple[Population, int]:
         few = {name for name, people in members.items() if len(people) < GROUP_FLOOR}
     kept = {name: pattern for name, pattern in patterns.items() if name not in few}
     rest = [one for one in observations if one.pattern_id in kept]
-    return replace(population, observations=rest, patterns=kept, layers=_layers_of(kept)), len(few)
+    links = len(population.observations) - len(observations)
+    told = [f"{links} interactions are not between {by}s and are left out"] if links else []
+    told += [f"{len(few)} of the {by}s hold acts of fewer than {GROUP_FLOOR} people and are left out"] if few else []
+    return replace(population, observations=rest, patterns=kept, layers=_layers_of(kept)), told
 
 
 def _group_name(observation: Observation, by: Grouping) -> str:

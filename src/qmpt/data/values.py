@@ -11,7 +11,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-__all__ = ["MAX_DEPTH", "MAX_TIMESTAMP", "MIN_TIMESTAMP", "plain", "plain_mapping", "timestamp", "utf8_text"]
+__all__ = ["LARGEST", "MAX_DEPTH", "MAX_TIMESTAMP", "MIN_TIMESTAMP", "plain", "plain_mapping", "timestamp", "utf8_text"]
 
 MAX_DEPTH: Final = 64
 """Levels of lists and dictionaries in one value."""
@@ -19,6 +19,9 @@ MIN_TIMESTAMP: Final = -62_135_596_800.0
 """0001-01-01, in seconds since 1970-01-01, UTC."""
 MAX_TIMESTAMP: Final = 253_402_300_800.0
 """10000-01-01, in seconds since 1970-01-01, UTC; not itself allowed."""
+
+LARGEST: Final = 1e300
+"""Largest magnitude of a number that is measured: sums and differences of larger ones overflow."""
 
 _MIN_INTEGER: Final = -(2**63)
 _MAX_INTEGER: Final = 2**63 - 1

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
+from qmpt.data.values import LARGEST
 from qmpt.errors import ConfigError, DataError
 from qmpt.features.base import UNDEFINED_SHARE, BaseFeatureSpec, MissingValues, stacked
 from qmpt.features.text_statistics import entropy
@@ -41,8 +42,6 @@ BEHAVIOR_STATISTICS: Final = (
     "shift_after_failure",
 )
 """Names of the statistics that do not depend on which actions there are, in the order of the columns."""
-LARGEST: Final = 1e300
-"""Magnitude up to which a cost is taken; sums of larger ones overflow."""
 LEAST_OUTCOMES: Final = 5
 """Actions after a failure, and after a success, below which a change between the two is not estimated."""
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from qmpt.data.values import LARGEST
 from qmpt.errors import ConfigError, DataError
 from qmpt.features.base import UNDEFINED_SHARE, BaseFeatureSpec, MissingValues, stacked
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.float64]
 
 __all__ = ["NumbersFeatureSpec", "signed_log"]
-
-_LARGEST = 1e300
 
 
 def signed_log(value: float) -> float:
@@ -100,9 +99,9 @@ def _has(observation: Observation, place: int) -> bool:
 
 
 def _finite(value: Any, observation: Observation, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
         raise DataError(
             f"the observation {observation.obs_id!r} has {value!r:.40} for {name}; give a number between "
-            f"-{_LARGEST:g} and {_LARGEST:g}, or None"
+            f"-{LARGEST:g} and {LARGEST:g}, or None"
         )
     return float(value)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from qmpt.data.values import LARGEST
 from qmpt.errors import ConfigError, DataError
 from qmpt.features.base import UNDEFINED_SHARE, BaseFeatureSpec, MissingValues, stacked
 from qmpt.features.text_statistics import entropy
@@ -28,8 +29,6 @@ __all__ = ["SIGNAL_STATISTICS", "NumericFeatureSpec", "lempel_ziv", "permutation
 SIGNAL_STATISTICS: Final = ("mean", "mad", "lag1", "permutation_entropy", "lempel_ziv")
 """Names of the statistics of one channel, in the order of the columns."""
 
-LARGEST: Final = 1e300
-"""Magnitude up to which numbers are taken; sums of larger ones overflow."""
 
 _ORDER: Final = 3
 _LEAST_SERIES: Final = 10

@@ -29,6 +29,7 @@ TERMS_SHOWN: Final = 5
 """Terms that describe a dimension."""
 CLOSENESS: Final = "closeness"
 """Name of the column of the similarity to all fitted documents."""
+_ROUNDING: Final = 1e-12
 
 
 class TopicSpace:
@@ -95,7 +96,9 @@ class TopicSpace:
         import numpy as np
 
         weighted = self._weights.transform(self._hashed(documents))[:, self._filled]
-        return np.column_stack([weighted @ self._components.T, weighted @ self._mean_document])
+        rows = np.column_stack([weighted @ self._components.T, weighted @ self._mean_document])
+        rows[np.abs(rows) < _ROUNDING] = 0.0  # documents have length 1, so that this is nothing but rounding
+        return rows
 
     def _decomposed(self, weighted: Any, width: int) -> Matrix:
         """The directions of the dimensions, shape (dimensions, columns)."""

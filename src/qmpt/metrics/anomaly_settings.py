@@ -35,7 +35,8 @@ class AnomalySettings(BaseModel):
         cross_fit: folds, so that no pattern is scored by a model that saw it; 0 for none, else at least 2.
         cross_fit_from: fewer patterns than this are scored by the model that saw them.
         calibration: which patterns p-values and thresholds are read from: ``cross`` all of them by their cross-fitted
-            scores; ``split`` a part that no model sees, drawn by ids, which makes the p-values exact.
+            scores; ``split`` a part that no model sees, which makes the p-values exact. Who is in it is drawn by
+            ids; give ``fit`` some that last, for row numbers change with the order of rows.
         calibration_share: of the patterns, held out by ``split``; in (0, 1).
         typical_quantile: the typical set is what lies at or above this quantile of density, in [0, 1).
         neighbours: for the distance ``knn_typical``, at least 1.

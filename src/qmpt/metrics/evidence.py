@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from qmpt.data.values import LARGEST
 from qmpt.errors import ConfigError, DataError, InsufficientEvidence, nearest_name, validation_message
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from qmpt.data.models import Observation
 
 __all__ = [
-    "LARGEST",
     "LEAST_COVERAGE",
     "Assessment",
     "Interval",
@@ -40,8 +40,6 @@ Interval = tuple[float, float]
 
 LEAST_COVERAGE: Final = 0.6
 """Share of the weight that must be present for a score."""
-LARGEST: Final = 1e300
-"""Magnitude up to which a number is read; sums and differences of a few such numbers are still finite."""
 
 _ROUNDING: Final = 1e-9
 

@@ -13,8 +13,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from qmpt.data.values import LARGEST
 from qmpt.errors import ConfigError, DataError, nearest_name
-from qmpt.metrics.evidence import LARGEST, number_or_none
+from qmpt.metrics.evidence import number_or_none
 
 __all__ = ["GRAPH_IMPACTS", "Impact", "as_graph", "graph_distances", "graph_impact", "metadata_impact"]
 

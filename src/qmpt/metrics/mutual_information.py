@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Final
 
+from qmpt.data.values import LARGEST
 from qmpt.errors import DataError
-from qmpt.metrics.evidence import LARGEST
 
 if TYPE_CHECKING:
     import numpy as np
@@ -192,11 +192,11 @@ def self_prediction_ratio(
 ) -> InformationRatio:
     """The chance-corrected ratio of states of any kind.
 
-    Texts and truth values are categories, also where numbers stand among them. Numbers alone are read by their values
-    and not by their type: a series with no more levels than the cube root of its length is taken as it is, any other is
-    cut into that many quantiles; states and predictions each by their own. Give categories that only bear numbers, such
-    as ids, as texts, or the cut takes neighbours for alike. Lists of numbers become the nearest of a few centres that
-    are found among the states.
+    Texts and truth values are categories, also where whole numbers stand among them. Numbers alone are read by their
+    values and not by their type: a series with no more levels than the cube root of its length is taken as it is, any
+    other is cut into that many quantiles; states and predictions each by their own. Give categories that only bear
+    numbers, such as ids, as texts, or the cut takes neighbours for alike. Lists of numbers become the nearest of a few
+    centres that are found among the states.
 
     Args:
         states: texts, numbers of Python or numpy, or lists of numbers of one length.

@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from qmpt.data.values import LARGEST
 from qmpt.errors import DataError, InsufficientEvidence
 
 __all__ = [
-    "LARGEST",
     "FewPatternsWarning",
     "PrincipalAxes",
     "RobustStandardiser",
@@ -29,9 +29,8 @@ __all__ = [
 
 FEWEST: Final = 5
 FEW: Final = 30
-LARGEST: Final = 1e300
-"""Largest magnitude of a feature; differences of larger numbers overflow."""
 _FARTHEST: Final = 1e6
+_LARGE: Final = 0.95
 _ROUNDING: Final = 8 * float(np.finfo(float).eps)
 _NORMAL_IQR: Final = 1.3489795003921634
 
@@ -126,10 +125,10 @@ def _finite(values: Any) -> Array:
 class RobustStandardiser:
     """Centres each column at its median and divides by IQR / 1.349, which is the standard deviation of a normal.
 
-    Where more than half of a column is one value its IQR can be 0; then the root mean square deviation takes the place
-    of IQR / 1.349. Constant columns carry nothing and are dropped, and so are those whose values differ by rounding
-    alone: by no more than 8 units in the last place of the largest. Standardised values are cut at +-1e6, so that
-    squares stay finite.
+    Where more than half of a column is one value its IQR can be 0, or that of rounding; then the root mean square
+    deviation takes the place of IQR / 1.349. Constant columns carry nothing and are dropped, and so are those whose
+    values differ by rounding alone: by no more than 8 units in the last place of the largest. Standardised values are
+    cut at +-1e6, so that squares stay finite.
 
     Attributes:
         center: medians of the kept columns, shape (k,).
@@ -168,8 +167,10 @@ class RobustStandardiser:
             )
         columns = table[:, kept]
         low, center, high = np.quantile(columns, (0.25, 0.5, 0.75), axis=0)
-        spread = (high - low) / _NORMAL_IQR
-        spread = np.where(spread > 0.0, spread, _deviation(columns - center))
+        # Beside the larger ones of the values, but not beside a single far one, an IQR of rounding is as good as 0.
+        within, large = high - low, np.quantile(np.abs(columns), _LARGE, axis=0)
+        steady = within <= _ROUNDING * large
+        spread = np.where(steady, _deviation(columns - center), within / _NORMAL_IQR)
         dropped = np.flatnonzero(~varies)
         return cls(
             center,
@@ -231,7 +232,7 @@ class PrincipalAxes:
 
 
 def canonical_order(rows: Array) -> NDArray[np.intp]:
-    """The order that sorts rows by first column, then second, and so on; it makes a fit blind to the order of rows.
+    """The order that sorts rows by first column, then second, and so on, whatever order they came in.
 
     Example:
         >>> canonical_order(np.array([[2.0, 0.0], [1.0, 5.0], [1.0, 3.0]])).tolist()

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+import gzip
 import json
+import random
 import re
 
 import pytest
@@ -318,3 +320,45 @@ def test_authors_of_a_repository_have_impact_by_whose_files_they_change(qmpt, re
     refused = qmpt(*words)
     assert refused.exit_code == 2
     assert "no observation of modality 'interaction'" in refused.stderr
+
+
+def interactions(tmp_path):
+    """Eight people who act and meet, one of them somebody that never acts."""
+    draw = random.Random(0)
+    people = ["anna", "bo", "cleo", "dan", "evelina", "finn", "gus", "hanna"]
+    rows = [
+        {"obs_id": f"a{n}", "pattern_id": draw.choice(people), "timestamp": 50_000 * n, "modality": "behavior",
+         "payload": {"action": draw.choice("xyz"), "ok": True}}
+        for n in range(300)
+    ]  # fmt: skip
+    rows += [
+        {"obs_id": f"i{n}", "pattern_id": draw.choice(people), "timestamp": 50_000 * n, "modality": "interaction",
+         "payload": {"peer": draw.choice([*people, "ivan"])}}
+        for n in range(300)
+    ]  # fmt: skip
+    path = tmp_path / "met.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_those_whom_people_meet_have_pseudonyms_too_and_stay_the_same_people(qmpt, tmp_path):
+    path, config = interactions(tmp_path), tmp_path / "impact.yaml"
+    config.write_text('metrics: {anomaly: {impact: "graph:pagerank"}}\n', encoding="utf-8")
+    words = ("score", path, "--kind", "observations", "--config", config, "--resamples", 0, "--json")
+    plain, hidden = (qmpt(*words, *more) for more in ((), ("--people",)))
+    assert "anna" in plain.stdout
+    scores = [
+        [round(one["score"], 6) for one in json.loads(found.stdout)["layers"][0]["patterns"]]
+        for found in (plain, hidden)
+    ]
+    assert scores[0] == scores[1]
+    assert qmpt("ingest", path, "--kind", "observations", "--people", "--out", tmp_path / "in").exit_code == 0
+    kept = gzip.decompress((tmp_path / "in" / "observations.jsonl.gz").read_bytes()).decode()
+    assert not [name for name in ("anna", "evelina", "ivan") if name in hidden.stdout + kept]
+
+
+@pytest.mark.parametrize("by", ["observation", "week"])
+def test_interactions_are_no_members_of_other_groups(qmpt, tmp_path, by):
+    found = qmpt("score", interactions(tmp_path), "--kind", "observations", "--by", by, "--resamples", 0, "--top", 400)
+    assert f"300 interactions are not between {by}s and are left out" in " ".join(found.stderr.split())
+    assert not re.search(r"\bi\d", found.stdout)

@@ -226,6 +226,14 @@ def test_a_text_of_a_megabyte_is_read_to_its_end(piece):
     assert np.isfinite(TextFeatureSpec(model=lengths).fit_transform(seen)).all()
 
 
+def test_a_document_outside_a_topic_lies_at_zero_of_it_and_not_at_rounding():
+    texts = [f"river hill rain {word} valley" for word in ("one", "two", "three", "four")] * 5 + [
+        "parser token grammar"
+    ]
+    rows = TextFeatureSpec(blocks=["topics"], n_components=4).fit_transform(observed(texts))
+    assert not ((rows != 0.0) & (np.abs(rows) < 1e-12)).any()
+
+
 # -- encoders ------------------------------------------------------------------------------------------------------
 
 

@@ -349,6 +349,15 @@ def test_a_column_that_differs_by_rounding_alone_is_dropped():
     np.testing.assert_allclose(estimator.scores, fitted(rows[:, :2]).scores)
 
 
+def test_a_column_that_is_rounding_for_most_does_not_rule_the_scores():
+    draw = np.random.default_rng(1)
+    column = np.abs(draw.normal(size=200)) * 1e-18
+    column[:12] = 0.3
+    exact = np.where(column < 0.1, 0.0, column)
+    rows = normal(200, 2)
+    np.testing.assert_allclose(fitted(np.c_[rows, column]).scores, fitted(np.c_[rows, exact]).scores, rtol=0.3)
+
+
 def test_a_masked_table_is_refused():
     with pytest.raises(DataError, match="none masked"):
         fitted(np.ma.masked_greater(normal(), 2.0))
