@@ -21,7 +21,7 @@ benchmarks: $(STAMP)
 	$(PYTEST) --ophamin scenarios -m slow --ophamin-dir=proofs/latest-slow -n 2 --dist=loadfile
 
 test: $(STAMP)
-	$(PYTEST) tests -n 2 --doctest-modules src/ophamin src/qmpt --cov --cov-report=term:skip-covered --cov-fail-under=95
+	$(PYTEST) tests -n 2 --timeout=600 --doctest-modules src/ophamin src/qmpt --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

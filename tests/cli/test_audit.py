@@ -436,8 +436,11 @@ def test_without_a_folder_nothing_is_written_beside_the_tree(tree, audit):
 # -- an interrupt -----------------------------------------------------------------------------------------------------
 
 DRIVER = """
+import signal
 import sys
 from pathlib import Path
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have it ignored
 
 from ophamin.auditing.base import AuditPillar, PillarState
 from ophamin.auditing.process import empty_folder, run_tool
@@ -501,7 +504,10 @@ def test_an_interrupted_audit_leaves_no_process_behind(tmp_path, number, code):
         while said.count(b"up\n") < 2:
             said += heard(reader)
         audit.send_signal(number)
-        out, err = audit.communicate(timeout=60)
+        try:
+            out, err = audit.communicate(timeout=60)
+        finally:
+            audit.kill()
     assert audit.returncode == code, err
     assert b"Traceback" not in err
     assert out == b""

@@ -34,6 +34,22 @@ def test_windows_of_a_width_hold_the_first_and_the_last_time(first, length, widt
     assert windows.place(first + length) == windows.count - 1
 
 
+@given(TIMES, st.floats(1e-3, 1e7), st.integers(1, 300))
+def test_the_begin_of_each_window_lies_in_that_window_and_the_end_of_all_in_none(start, width, count):
+    windows = TimeWindows(start, width, count)
+    assert [windows.place(begin) for begin in windows.starts.tolist()] == list(range(count))
+    assert windows.place(math.nextafter(float(windows.edges[-1]), -math.inf)) == count - 1
+    assert windows.place(float(windows.edges[-1])) is None
+
+
+@given(TIMES, st.floats(1e-3, 1e5), st.integers(0, 300), st.sampled_from([-math.inf, 0.0, math.inf]))
+def test_windows_from_a_start_hold_the_last_time_in_the_last_of_them(start, width, count, towards):
+    edge = start + width * count
+    last = max(edge if towards == 0.0 else math.nextafter(edge, towards), start)
+    windows = TimeWindows.from_start(start, last, width)
+    assert windows.place(last) == windows.count - 1
+
+
 def test_days_begin_at_midnight_and_weeks_on_mondays():
     noon = datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()  # a Saturday
     for width, begin in (("1d", datetime(2026, 11, 21, tzinfo=UTC)), ("1w", datetime(2026, 11, 16, tzinfo=UTC))):
