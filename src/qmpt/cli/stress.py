@@ -5,18 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from qmpt.cli.options import AsJson, Grouping, Kind, LayerName, Least, Out, PeopleOption, Seed, Settings, SourcePath
+from qmpt.cli.options import AsJson, Kind, LayerName, Least, Out, PeopleOption, Seed, Settings, SourcePath
 from qmpt.cli.output import NO_BREAK, fail, note, progress, say, say_json, say_table, say_text
 from qmpt.errors import ConfigError
 
 if TYPE_CHECKING:
     from qmpt.cli.populations import Reading
-    from qmpt.cli.stressing import StressSettings
+    from qmpt.cli.stress_windows import StressSettings
     from qmpt.data.models import Layer
     from qmpt.viz.reports_stress import EarlySigns, Level, ProxyCourse, Stress, StressedLayer
 
@@ -37,18 +36,11 @@ _COUNTS: Final = {
 }
 
 
-class Members(StrEnum):
-    """What the members of a layer are; a stretch of time is none, for time is what the course runs over."""
-
-    PATTERN = "pattern"
-    OBSERVATION = "observation"
-
-
 def stress(
     path: SourcePath,
     windows: Annotated[
         int | None,
-        typer.Option("--windows", min=1, metavar="N", help="Windows of time; default: 24 to 60.", show_default=False),
+        typer.Option("--windows", min=2, metavar="N", help="Windows of time; default: 24 to 60.", show_default=False),
     ] = None,
     every: Annotated[
         str | None,
@@ -59,9 +51,17 @@ def stress(
         typer.Option(
             "--reference",
             metavar="FROM..TO",
-            help="Dates or times between which all was as usual; default: the first half.",
+            help="Dates or times between which all was as usual; default: the first half, or 24 windows with a value.",
             show_default=False,
         ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="TIME", help="Leave out what lies before.", show_default=False),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="TIME", help="Leave out what lies at this time or later.", show_default=False),
     ] = None,
     fewest: Annotated[
         int, typer.Option("--fewest", min=1, metavar="N", help="Observations that a window must hold.")
@@ -69,9 +69,6 @@ def stress(
     kind: Kind = "auto",
     settings: Settings = None,
     layer: LayerName = None,
-    by: Annotated[
-        Members, typer.Option("--by", help="Members of the layer: the source's own, or single observations.")
-    ] = Members.PATTERN,
     least: Least = 1,
     people: PeopleOption = False,
     seed: Seed = None,
@@ -98,7 +95,7 @@ def stress(
     \b
     Example:
       qmpt stress spans.jsonl --layer fleet
-      qmpt stress . --every 1w --by observation
+      qmpt stress . --every 1w --since 2025-01-01
       qmpt stress spans.jsonl --reference 2026-11-01..2026-11-08
       qmpt stress calls.csv --set pattern=who --set time=at --set numbers=ok,cost
     """  # noqa: D301 - the mark before the example is a backspace, not the two characters
@@ -107,9 +104,8 @@ def stress(
     from qmpt.data.io import save_layers
 
     outcome = Outcome("stress", out)
-    asked = _asked(windows, every, reference, fewest=fewest, resamples=resamples, seed=seed)
-    by_kind = Grouping(by.value)
-    reading = read_population(path, kind=kind, settings=settings, layer=layer, by=by_kind, least=least, people=people)
+    asked = _asked(windows, every, reference, since=since, until=until, fewest=fewest, resamples=resamples, seed=seed)
+    reading = read_population(path, kind=kind, settings=settings, layer=layer, least=least, people=people)
     outcome.lap("reading")
     result = _stressed(reading, asked)
     outcome.lap("stress")
@@ -151,31 +147,48 @@ def course_line(values: Sequence[float | None], width: int = _CELLS) -> str:
     return text
 
 
-def _asked(windows: int | None, every: str | None, reference: str | None, **others: Any) -> StressSettings:
-    from qmpt.cli.stressing import StressSettings
+def _asked(
+    windows: int | None,
+    every: str | None,
+    reference: str | None,
+    *,
+    since: str | None,
+    until: str | None,
+    **others: int | None,
+) -> StressSettings:
+    from qmpt.cli.stress_windows import StressSettings
     from qmpt.metrics.layer_windows import seconds_of
 
     if windows is not None and every is not None:
         raise ConfigError(f"--windows {windows} and --every {every} both say how to cut the time; give one of them")
+    usage = "{0} 2026-11-01 or {0} 2026-11-01T10:00"
+    begin = None if since is None else _time(since, f"--since {since!r}", usage.format("--since"))
+    end = None if until is None else _time(until, f"--until {until!r}", usage.format("--until"))
+    if begin is not None and end is not None and not begin < end:
+        raise ConfigError(f"--until {until!r} is not after --since {since!r}; give the earlier time as --since")
     width = None if every is None else seconds_of(every)
+    period = None if reference is None else _reference_times(reference)
     given = {name: value for name, value in others.items() if value is not None}
-    return StressSettings(windows, width, None if reference is None else _period(reference), **given)
+    return StressSettings(windows, width, begin, end, period, **given)
 
 
-def _period(text: str) -> tuple[float, float]:
-    """The two times in ``FROM..TO``."""
+def _time(text: str, given: str, usage: str) -> float:
     from qmpt.data.values import timestamp
 
-    begin, dots, end = text.partition("..")
     try:
-        if not dots:
-            raise ValueError(text)
-        period = timestamp(begin.strip()), timestamp(end.strip())
+        return timestamp(text.strip())
     except ValueError:
-        raise ConfigError(f"--reference {text!r}: write it as --reference 2026-11-01..2026-11-08") from None
-    if not period[0] < period[1]:
-        raise ConfigError(f"--reference {text!r} ends before it begins; give the earlier time first")
-    return period
+        raise ConfigError(f"{given}: write it as {usage}") from None
+
+
+def _reference_times(text: str) -> tuple[float, float]:
+    """The two times in ``FROM..TO``."""
+    begin, _, end = text.partition("..")
+    given = f"--reference {text!r}"
+    first, last = (_time(one, given, "--reference 2026-11-01..2026-11-08") for one in (begin, end))
+    if not first < last:
+        raise ConfigError(f"{given} ends before it begins; give the earlier time first")
+    return first, last
 
 
 def _stressed(reading: Reading, asked: StressSettings) -> Stress:
@@ -244,7 +257,7 @@ def _print_layer(layer: StressedLayer) -> None:
         return
     say_text(
         f"{layer.layer_id}: {layer.patterns} patterns, {layer.observations} observations; {len(layer.starts)} windows "
-        f"of {_length(layer.width)}, {_span(layer.starts[0], layer.starts[-1] + layer.width)}"
+        f"of {_length(layer.width)}, {_time_span(layer.starts[0], layer.starts[-1] + layer.width)}"
     )
     say()
     known = {name: one for name, one in (("stress", layer.stress), ("protection", layer.protection)) if _known(one)}
@@ -278,7 +291,7 @@ def _print_levels(levels: dict[str, Level], layer: StressedLayer) -> None:
         end = layer.starts[last] + (layer.width or 0.0)
         say_text(
             f"Each from 0 to 1; 0.5 is the middle of the reference period, {last - first + 1} windows, "
-            f"{_span(layer.starts[first], end)}."
+            f"{_time_span(layer.starts[first], end)}."
         )
     say()
 
@@ -289,7 +302,7 @@ def _print_proxies(layer: StressedLayer) -> None:
     rows = [
         (
             one.kind, one.name, _share(one, one.overall), str(one.rests_on), _share(one, one.reference),
-            _share(one, _last(one.values)), _COUNTS[one.name] if one.used else f"not used: {one.reason}",
+            _share(one, _value_now(one, layer)), _COUNTS[one.name] if one.used else f"not used: {one.reason}",
         )
         for one in layer.proxies
         if one.rests_on
@@ -309,8 +322,14 @@ def _share(course: ProxyCourse, value: float | None) -> str:
     return f"{100.0 * value:.1f} %"
 
 
-def _last(values: Sequence[float | None]) -> float | None:
-    return next((value for value in reversed(values) if value is not None), None)
+def _value_now(course: ProxyCourse, layer: StressedLayer) -> float | None:
+    """The value in the window that the level is shown of; without a level, in the last window that has a value."""
+    level = layer.stress if course.kind == "stress" else layer.protection
+    last = level.last() if level is not None else None
+    if last is None:
+        held = [one.values for one in layer.proxies if one.kind == course.kind]
+        last = max((place for values in held for place, value in enumerate(values) if value is not None), default=None)
+    return None if last is None else course.values[last]
 
 
 def _changes_text(layer: StressedLayer) -> str:
@@ -362,7 +381,7 @@ def _moment(time: float) -> str:
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def _span(begin: float, end: float) -> str:
+def _time_span(begin: float, end: float) -> str:
     """Two times in UTC; the date once where it is the same."""
     first, second = _moment(begin), _moment(end)
     day, _, _ = first.partition(" ")

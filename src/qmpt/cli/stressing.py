@@ -1,63 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The course of a layer from its traces: windows, proxies, levels, shifts and early warning, put into one record."""
+"""The course of a layer from its traces: proxies, levels, shifts and early warning, put into one record."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from qmpt.errors import ConfigError, InsufficientEvidence
-from qmpt.metrics.layer_proxies import FEWEST_IN_WINDOW
+from qmpt.errors import InsufficientEvidence
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from qmpt.cli.stress_windows import StressSettings
     from qmpt.data.models import Observation, Pattern
-    from qmpt.metrics.layer_metrics import LayerAssessment, LayerLevel
+    from qmpt.metrics.layer_metrics import LayerAssessment, LayerLevel, LayerMetricsEstimator
     from qmpt.metrics.layer_traces import TraceProxies
     from qmpt.metrics.layer_windows import TimeWindows
     from qmpt.viz.reports_stress import Change, EarlySigns, Level, ProxyCourse, StressedLayer
 
     Array = NDArray[np.float64]
 
-__all__ = ["SHIFTED", "SIGNIFICANT", "StressSettings", "stressed_layer"]
+__all__ = ["SHIFTED", "SIGNIFICANT", "stressed_layer"]
 
 SHIFTED: Final = 0.05
 """Level of the test of shifts."""
 SIGNIFICANT: Final = 0.025
 """Level of each of the two tests of early warning: together at most 5 percent of steady series warn."""
 
-_MOST_WINDOWS: Final = 1000
-_DEFAULT_WINDOWS: Final = (24, 60)
-_REFERENCE_WINDOWS: Final = 24
 _MOST_FILLED: Final = 0.1
+_ROOM: Final = 1.5
 _USUAL: Final = (0.05, 0.95)
-
-
-@dataclass(frozen=True, slots=True)
-class StressSettings:
-    """What the command line asks for.
-
-    Attributes:
-        windows: how many; None for as many as the evidence allows, 24 to 60.
-        every: width of a window in seconds, in place of a number; None for a number.
-        reference: begin and end of the reference period, in seconds; None for the first half of the windows, and as
-            many as hold 24 with a value.
-        fewest: observations that a window must hold for a value, at least 1.
-        resamples: of the block bootstrap.
-        seed: of all draws.
-    """
-
-    windows: int | None = None
-    every: float | None = None
-    reference: tuple[float, float] | None = None
-    fewest: int = FEWEST_IN_WINDOW
-    resamples: int = 200
-    seed: int = 0
 
 
 def stressed_layer(
@@ -79,108 +54,57 @@ def stressed_layer(
     Raises:
         ConfigError: a setting cannot be honoured.
     """
-    from qmpt.cli.populations import enough_people, is_human
-    from qmpt.metrics.layer_traces import trace_proxies
+    from qmpt.cli.populations import is_human
+    from qmpt.cli.stress_windows import (
+        cut_time,
+        empty_windows,
+        of_enough_people,
+        people_among,
+        reference_windows,
+        within_times,
+    )
+    from qmpt.metrics.layer_traces import read_traces, trace_proxies
     from qmpt.viz.reports_stress import StressedLayer
 
-    people = any(is_human(one) for one in members.values())
     head: dict[str, Any] = {"layer_id": layer_id, "patterns": len(members), "observations": len(observations)}
-    head["people"] = people
+    head["people"] = any(is_human(one) for one in members.values())
     try:
-        enough_people(members.values(), layer_id)
-        windows = _windows(observations, columns, asked)
+        within, notes = within_times(observations, asked)
+        people = people_among(within, members)
+        reading, times = read_traces(within, columns), [one.timestamp for one in within]
+        windows = cut_time(times, reading.telling // math.ceil(_ROOM * asked.fewest), asked)
     except InsufficientEvidence as error:
         return StressedLayer(**head, reason=str(error))
-    kept, notes = _of_enough_people(observations, members, windows) if people else (observations, [])
-    traces = trace_proxies(kept, windows, columns=columns, fewest=asked.fewest)
+    kept, told = of_enough_people(within, people, windows)
+    notes += [*told, *empty_windows(within, windows)]
+    traces = trace_proxies(kept, windows, fewest=asked.fewest, reading=reading)
     if not traces.rests_on:
-        told = "; ".join(f"{name}: {why}" for name, why in traces.unsaid.items())
-        return StressedLayer(**head, reason=f"nothing in the traces tells stress or protection ({told})")
+        why = "; ".join(f"{name}: {why}" for name, why in traces.unsaid.items())
+        return StressedLayer(**head, reason=f"nothing in the traces tells stress or protection ({why})")
     blank = _without_value(traces)
     if blank.any():
         notes.append(
             f"windows without a value: {int(blank.sum())} of {windows.count}; fewer than {asked.fewest} of their "
             "observations tell anything"
         )
+    reference, told = reference_windows(windows, blank, asked)
+    levels = _levels(traces, reference, asked)
+    notes += told if any(one.used for one in levels["proxies"]) else []
     counts = [len(held) for held in windows.sorted_in(kept)]
     course = {"starts": windows.starts.tolist(), "width": windows.width, "counts": counts, "notes": notes}
-    return StressedLayer(**head, **course, **_levels(traces, _reference(windows, blank, asked), asked))
-
-
-def _windows(observations: Sequence[Observation], columns: Sequence[str], asked: StressSettings) -> TimeWindows:
-    from qmpt.metrics.layer_windows import TimeWindows
-
-    times = [one.timestamp for one in observations]
-    first, last = min(times), max(times)
-    if first == last:
-        told = "1 observation" if len(times) == 1 else f"all {len(times)} observations have one time"
-        raise InsufficientEvidence(f"{told}; a course needs several times")
-    if asked.every is not None:
-        windows = TimeWindows.of_width(first, last, asked.every)
-    else:
-        windows = TimeWindows.of_number(first, last, asked.windows or _number(observations, columns, asked.fewest))
-    if windows.count > _MOST_WINDOWS:
-        raise ConfigError(f"{windows.count} windows; the limit is {_MOST_WINDOWS}: take fewer or wider ones")
-    if windows.count < 2:
-        raise InsufficientEvidence("1 window; a course needs at least 2: take more, or narrower ones")
-    return windows
-
-
-def _number(observations: Sequence[Observation], columns: Sequence[str], fewest: int) -> int:
-    """So many windows that one holds half as many again as it must, on average; within the default range."""
-    from qmpt.metrics.layer_traces import trace_costs, trace_signs
-
-    signs = trace_signs(observations, columns)
-    telling = max(len(trace_costs(observations, columns)), *(len(said) for said in signs.values()))
-    least, most = _DEFAULT_WINDOWS
-    return max(least, min(most, telling // math.ceil(1.5 * fewest)))
-
-
-def _of_enough_people(
-    observations: Sequence[Observation], members: Mapping[str, Pattern], windows: TimeWindows
-) -> tuple[list[Observation], list[str]]:
-    """What was done in windows in which enough people did something, and what has to be said of the others."""
-    from qmpt.cli.populations import GROUP_FLOOR, is_human
-
-    kept, dropped = [], 0
-    for held in windows.sorted_in(observations):
-        who = {one.pattern_id for one in held if is_human(members[one.pattern_id])}
-        if 0 < len(who) < GROUP_FLOOR:
-            dropped += 1
-        else:
-            kept += held
-    told = f"{dropped} of {windows.count} windows hold acts of fewer than {GROUP_FLOOR} people and are left out"
-    return kept, [told] if dropped else []
-
-
-def _reference(windows: TimeWindows, blank: NDArray[np.bool_], asked: StressSettings) -> tuple[int, int] | None:
-    """The numbers of the first and last window that lie in the reference period; None where none does."""
-    import numpy as np
-
-    if asked.reference is None:
-        known = np.flatnonzero(~blank)[:_REFERENCE_WINDOWS]
-        enough = int(known[-1]) + 1 if len(known) == _REFERENCE_WINDOWS else windows.count
-        return 0, max(enough, windows.count // 2) - 1
-    begin, end = asked.reference
-    within = [place for place, start in enumerate(windows.starts) if begin <= start and start + windows.width <= end]
-    return (within[0], within[-1]) if within else None
+    return StressedLayer(**head, **course, **levels)
 
 
 def _levels(traces: TraceProxies, reference: tuple[int, int] | None, asked: StressSettings) -> dict[str, Any]:
     """Everything in the record that is computed from the proxies."""
-    from qmpt.metrics.layer_metrics import LayerMetricsEstimator
     from qmpt.viz.reports_stress import EarlySigns
 
-    estimator = LayerMetricsEstimator(config={"resamples": asked.resamples, "seed": asked.seed})
     try:
-        period = _period(traces.windows, reference)
+        estimator = _fitted(traces, reference, asked)
     except InsufficientEvidence as error:
         return _no_levels(traces, reference, str(error))
-    courses = _courses(traces, reference)
-    if not any(one.used for one in courses):
-        told = "no proxy has enough values that vary in the reference period: take wider windows, or lower --fewest"
-        return _no_levels(traces, reference, told)
-    found = estimator.fit(traces.proxies, reference=period).evaluate(traces.proxies)
+    found = estimator.evaluate(traces.proxies)
+    courses = _courses(traces, reference, {**found.stress.missing, **found.protection.missing})
     even, reason = _even_stress(traces)
     changes, p_value, why = _changes(even, found, traces.windows, asked.seed) if not reason else ([], None, reason)
     shares = zip(found.modes, found.mode_probs, strict=True)
@@ -198,13 +122,14 @@ def _levels(traces: TraceProxies, reference: tuple[int, int] | None, asked: Stre
     }
 
 
-def _period(windows: TimeWindows, reference: tuple[int, int] | None) -> tuple[float, float]:
-    """The begin of the first and of the last window of the reference period.
+def _fitted(traces: TraceProxies, reference: tuple[int, int] | None, asked: StressSettings) -> LayerMetricsEstimator:
+    """The estimator with the scales of the reference period.
 
     Raises:
-        InsufficientEvidence: there are too few windows in it.
+        InsufficientEvidence: there are too few windows in it, or no proxy varies in enough of them.
     """
     from qmpt.metrics.layer_levels import FEWEST_REFERENCE
+    from qmpt.metrics.layer_metrics import LayerMetricsEstimator
 
     count = 0 if reference is None else reference[1] - reference[0] + 1
     if reference is None or count < FEWEST_REFERENCE:
@@ -212,17 +137,28 @@ def _period(windows: TimeWindows, reference: tuple[int, int] | None) -> tuple[fl
             f"{count} whole windows lie in the reference period, at least {FEWEST_REFERENCE} are needed: take more or "
             "narrower ones, or a longer --reference"
         )
-    return float(windows.starts[reference[0]]), float(windows.starts[reference[1]])
+    estimator = LayerMetricsEstimator(config={"resamples": asked.resamples, "seed": asked.seed})
+    starts = traces.windows.starts
+    try:
+        return estimator.fit(traces.proxies, reference=(float(starts[reference[0]]), float(starts[reference[1]])))
+    except InsufficientEvidence:
+        raise InsufficientEvidence(
+            "no proxy has enough values that vary in the reference period: take wider windows, lower --fewest, or "
+            "leave out times that stand apart with --since and --until"
+        ) from None
 
 
 def _no_levels(traces: TraceProxies, reference: tuple[int, int] | None, reason: str) -> dict[str, Any]:
     """The part of the record that remains where there is no level."""
+    from qmpt.metrics.layer_levels import fit_proxy_scales
     from qmpt.viz.reports_stress import EarlySigns, Level
 
+    series = {**traces.proxies.stress, **traces.proxies.protection}
+    missing = fit_proxy_scales({name: values[_within(reference)] for name, values in series.items()})[1]
     none, why = Level(values=[], intervals=[], coverage=[], reason=reason), "there is no level of stress"
     return {
         "reference": reference,
-        "proxies": _courses(traces, reference),
+        "proxies": _courses(traces, reference, missing),
         "stress": none,
         "protection": none,
         "changes_reason": why,
@@ -230,11 +166,10 @@ def _no_levels(traces: TraceProxies, reference: tuple[int, int] | None, reason: 
     }
 
 
-def _courses(traces: TraceProxies, reference: tuple[int, int] | None) -> list[ProxyCourse]:
-    """Every proxy with its series, or with the reason why it has none."""
+def _courses(traces: TraceProxies, reference: tuple[int, int] | None, missing: Mapping[str, str]) -> list[ProxyCourse]:
+    """Every proxy with its series, or with the reason why it has none or is not in the level."""
     import numpy as np
 
-    from qmpt.metrics.layer_levels import fit_proxy_scales
     from qmpt.metrics.layer_proxies import PROTECTION_PROXIES, STRESS_PROXIES
     from qmpt.viz.reports_stress import ProxyCourse
 
@@ -242,9 +177,9 @@ def _courses(traces: TraceProxies, reference: tuple[int, int] | None) -> list[Pr
     for kind, names in (("stress", STRESS_PROXIES), ("protection", PROTECTION_PROXIES)):
         for name in names:
             values = getattr(traces.proxies, kind).get(name, np.full(traces.windows.count, math.nan))
-            before = values[slice(*_span(reference))]
+            before = values[_within(reference)]
             known = before[~np.isnan(before)]
-            missing = traces.unsaid.get(name) or fit_proxy_scales({name: before})[1].get(name, "")
+            reason = traces.unsaid.get(name) or missing.get(name, "")
             courses.append(
                 ProxyCourse(
                     name=name,
@@ -253,8 +188,8 @@ def _courses(traces: TraceProxies, reference: tuple[int, int] | None) -> list[Pr
                     overall=traces.overall.get(name),
                     values=_with_gaps(values),
                     reference=float(np.median(known)) if known.size else None,
-                    used=not missing,
-                    reason=missing,
+                    used=not reason,
+                    reason=reason,
                 )
             )
     return courses
@@ -267,7 +202,7 @@ def _level(kind: str, found: LayerLevel, courses: Sequence[ProxyCourse], referen
 
     values = _with_gaps(found.value)
     low, high = ([None] * len(values) if end is None else _with_gaps(end) for end in (found.low, found.high))
-    before = [value for value in values[slice(*_span(reference))] if value is not None]
+    before = [value for value in values[_within(reference)] if value is not None]
     usual = np.quantile(before, _USUAL).tolist() if before else None
     reason = ""
     if not any(value is not None for value in values):
@@ -367,5 +302,6 @@ def _with_gaps(values: Array) -> list[float | None]:
     return [None if math.isnan(value) else value for value in values.tolist()]
 
 
-def _span(reference: tuple[int, int] | None) -> tuple[int, int]:
-    return (0, 0) if reference is None else (reference[0], reference[1] + 1)
+def _within(reference: tuple[int, int] | None) -> slice:
+    """The windows of the reference period; none where there is none."""
+    return slice(0, 0) if reference is None else slice(reference[0], reference[1] + 1)

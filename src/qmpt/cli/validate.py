@@ -130,6 +130,7 @@ def _read_config(given: str) -> str:
 
 def _read_folder(path: Path) -> str:
     from qmpt.cli.layers import FEATURES_FILE
+    from qmpt.cli.stress import STRESS_FILE
     from qmpt.data.io import load_layers, load_observations, load_patterns
     from qmpt.runs import read_kept
     from qmpt.viz.reports_models import Assessed, Comparison, HistoryTests, Scores, Simulation, read_result
@@ -145,7 +146,7 @@ def _read_folder(path: Path) -> str:
         "simulation.json": lambda file: read_result(file, Simulation).scenarios,
         "history.json": lambda file: read_result(file, HistoryTests).tests,
         "comparison.json": lambda file: read_result(file, Comparison).layers,
-        "stress.json": lambda file: read_result(file, Stress).layers,
+        STRESS_FILE: lambda file: read_result(file, Stress).layers,
     }
     run = read_kept(path, [*readers, FEATURES_FILE])
     parts = [f"{len(read(path / name))} in {name}" for name, read in readers.items() if (path / name).is_file()]

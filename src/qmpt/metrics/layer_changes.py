@@ -3,8 +3,8 @@
 
 The cost of a segment is its sum of squares around its own mean, in units of the noise variance; each change costs a
 penalty. Pruned exact linear time (Killick, Fearnhead and Eckley, JASA 107, 2012) finds the cheapest segmentation. The
-noise is taken to be independent and of one variance: a series whose values hang together shows changes that are none,
-unless the penalty is raised.
+noise is taken to be independent and of one variance: a series whose values hang together shows changes that are none.
+Shuffles of blocks of the series tell most of these apart; see `change_test` for how many.
 """
 
 from __future__ import annotations
@@ -129,12 +129,15 @@ def change_test(
 
     The penalty alone keeps false alarms rare on independent normal noise. Where the values are skewed, or hang together
     over a few steps, more are found; among the shuffles they are found as often. What is shuffled are blocks, which
-    keep what follows what: a memory that is much longer than a block still shows shifts that are none.
+    keep what follows what. All shuffles are judged by the noise of the series itself, for the joints of blocks that
+    hang together look like noise and would hide what a shuffle gains.
+
+    A memory that is not much shorter than a block still shows shifts that are none. RATES
 
     Args:
         values: as in `change_points`; the noise is that of `cautious_noise`.
         shuffles: at least 19, for a p-value of 0.05.
-        block: values in a block, at least 1; None for the cube root of the length, rounded up.
+        block: values in a block, at least 1; None for the square root of the length, rounded up (open choice).
         seed: of the shuffles.
         shortest: values in the shortest segment, at least 1.
 
@@ -157,15 +160,16 @@ def change_test(
     series = np.asarray(values, dtype=np.float64)
     if series.size < _FEWEST:
         raise InsufficientEvidence(f"{series.size} values; {_FEWEST} are the fewest for a change")
-    found = change_points(series, noise=cautious_noise(series), shortest=shortest)
+    noise = cautious_noise(series)
+    found = change_points(series, noise=noise, shortest=shortest)
     if not found.first:
         return ChangeTest(found, 1.0, shuffles)
     draw, at_least = np.random.default_rng(seed), 0
-    blocks = -(-len(series) // (block or math.ceil(len(series) ** (1.0 / 3.0))))
+    blocks = -(-len(series) // (block or math.ceil(math.sqrt(len(series)))))
     for _ in range(shuffles):
         parts = np.array_split(np.roll(series, draw.integers(len(series))), blocks)
         shuffled = np.concatenate([parts[place] for place in draw.permutation(blocks)])
-        at_least += change_points(shuffled, noise=cautious_noise(shuffled), shortest=shortest).gain >= found.gain
+        at_least += change_points(shuffled, noise=noise, shortest=shortest).gain >= found.gain
     return ChangeTest(found, (1 + at_least) / (1 + shuffles), shuffles)
 
 

@@ -246,5 +246,5 @@ def _windows(observations: Sequence[Observation], width: float | TimeWindows) ->
     if not observations:
         raise DataError("there are 0 observations to take windows of; give some")
     times = [one.timestamp for one in observations]
-    windows = TimeWindows(min(times), width, int((max(times) - min(times)) // width) + 1)
+    windows = TimeWindows.from_start(min(times), max(times), width)
     return windows.starts, windows.sorted_in(observations)

@@ -41,7 +41,15 @@ from qmpt.metrics.layer_proxies import (
 )
 from qmpt.metrics.layer_windows import TimeWindows
 
-__all__ = ["INSTABILITY_WINDOWS", "TraceProxies", "trace_costs", "trace_proxies", "trace_signs"]
+__all__ = [
+    "INSTABILITY_WINDOWS",
+    "TraceProxies",
+    "TraceReading",
+    "read_traces",
+    "trace_costs",
+    "trace_proxies",
+    "trace_signs",
+]
 
 Array = NDArray[np.float64]
 Signs = dict[str, dict[str, bool]]
@@ -77,6 +85,30 @@ _UNSAID: Final = {
 
 
 @dataclass(frozen=True)
+class TraceReading:
+    """What single observations say, before any window.
+
+    Attributes:
+        signs: rate -> ``obs_id`` -> whether it counts, see `trace_signs`.
+        costs: ``obs_id`` -> cost, see `trace_costs`.
+    """
+
+    signs: Signs
+    costs: dict[str, float]
+
+    @property
+    def telling(self) -> int:
+        """Observations that say something of the proxy that most of them speak of."""
+        return max(len(self.costs), *(len(said) for said in self.signs.values()))
+
+    def of(self, observations: Iterable[Observation]) -> TraceReading:
+        """What some of the observations say."""
+        names = {one.obs_id for one in observations}
+        signs = {name: {one: said[one] for one in said if one in names} for name, said in self.signs.items()}
+        return TraceReading(signs, {one: cost for one, cost in self.costs.items() if one in names})
+
+
+@dataclass(frozen=True)
 class TraceProxies:
     """The proxies of a layer as its traces show them.
 
@@ -101,6 +133,7 @@ def trace_proxies(
     *,
     columns: Sequence[str] = (),
     fewest: int = FEWEST_IN_WINDOW,
+    reading: TraceReading | None = None,
 ) -> TraceProxies:
     """The proxies that can be read from traces.
 
@@ -109,6 +142,7 @@ def trace_proxies(
         windows: at least 2.
         columns: names of the numbers of observations whose payload is a row of them.
         fewest: observations that a window must hold for a value, at least 1.
+        reading: what these observations say, and perhaps others; None to read it here, with the columns.
 
     Raises:
         ConfigError: ``fewest`` is below 1.
@@ -124,15 +158,15 @@ def trace_proxies(
         >>> found.proxies.stress["error"].tolist(), found.rests_on["error"], found.unsaid["instability"]
         ([0.2, 0.2, 0.2, 0.2], 40, 'no costs')
     """
-    signs, unsaid = trace_signs(observations, columns), dict(_UNSAID)
+    told = read_traces(observations, columns) if reading is None else reading.of(observations)
+    signs, costs, unsaid = dict(told.signs), told.costs, dict(_UNSAID)
     if signs["deficit"] and signs["deficit"] == signs["error"]:
         signs["deficit"], unsaid["deficit"] = {}, "every failure is one, so it is the error rate again"
-    told = {name: signs[name].get for name in _RATES if signs[name]}
-    flags = {name: (lambda one, said=said: said(one.obs_id)) for name, said in told.items()}
+    known = {name: signs[name].get for name in _RATES if signs[name]}
+    flags = {name: (lambda one, said=said: said(one.obs_id)) for name, said in known.items()}
     series = flag_shares(observations, flags, windows, fewest=fewest)[1]
     rests_on = {name: len(signs[name]) for name in series}
     overall = {name: sum(signs[name].values()) / len(signs[name]) for name in series}
-    costs = trace_costs(observations, columns)
     if costs and windows.count >= INSTABILITY_WINDOWS:
         medians = _medians(observations, windows, costs, fewest)
         series["instability"] = rolling_instability(medians, INSTABILITY_WINDOWS)
@@ -147,6 +181,22 @@ def trace_proxies(
     stress: dict[str, Array] = {name: series[name] for name in STRESS_PROXIES if name in series}
     protection: dict[str, Array] = {name: series[name] for name in PROTECTION_PROXIES if name in series}
     return TraceProxies(windows, LayerProxies(windows.starts, stress, protection), rests_on, overall, unsaid)
+
+
+def read_traces(observations: Iterable[Observation], columns: Sequence[str] = ()) -> TraceReading:
+    """What each observation says of the rates, and its cost.
+
+    Args:
+        observations: of one layer.
+        columns: names of the numbers of observations whose payload is a row of them.
+
+    Example:
+        >>> act = {"action": "call", "ok": False, "cost": 0.0}
+        >>> read_traces([Observation(obs_id="a", pattern_id="p", timestamp=0, modality="behavior", payload=act)]).costs
+        {'a': 0.0}
+    """
+    known = list(observations)
+    return TraceReading(trace_signs(known, columns), trace_costs(known, columns))
 
 
 def trace_signs(observations: Iterable[Observation], columns: Sequence[str] = ()) -> Signs:

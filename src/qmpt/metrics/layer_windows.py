@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -97,17 +97,45 @@ class TimeWindows:
             >>> TimeWindows.of_width(5000.0, 9000.0, 3600.0)
             TimeWindows(start=3600.0, width=3600.0, count=2)
         """
-        if not (width > 0.0 and math.isfinite(width)):
-            raise ConfigError(f"width is {width}; give seconds, above 0")
+        _check_width(width)
         multiple = _FIRST_MONDAY + math.floor((first - _FIRST_MONDAY) / width) * width
-        start = min(multiple, first)  # rounding may have put it after the first time by a hair
-        return cls(start, width, int((last - start) // width) + 1)
+        return cls.from_start(min(multiple, first), last, width)  # rounding may have put it after the first by a hair
+
+    @classmethod
+    def from_start(cls, start: float, last: float, width: float) -> Self:
+        """Windows that begin at a time, as many as hold a last time.
+
+        Args:
+            start: of the first window.
+            last: latest time, not before the start.
+            width: of each window, in seconds.
+
+        Raises:
+            ConfigError: the width is not above 0, or makes more than a million windows.
+
+        Example:
+            >>> TimeWindows.from_start(0.0, 20.0, 10.0).count
+            3
+        """
+        _check_width(width)
+        count = int((last - start) // width) + 1
+        # A quotient is rounded in another way than the begin of a window, which counts.
+        if start + width * count <= last:
+            count += 1
+        elif start + width * (count - 1) > last:
+            count -= 1
+        return cls(start, width, count)
+
+    @property
+    def edges(self) -> NDArray[np.float64]:
+        """When each window begins and the last one ends, shape (count + 1,)."""
+        edges: NDArray[np.float64] = self.start + self.width * np.arange(self.count + 1, dtype=np.float64)
+        return edges
 
     @property
     def starts(self) -> NDArray[np.float64]:
         """When each window begins, shape (count,)."""
-        starts: NDArray[np.float64] = self.start + self.width * np.arange(self.count, dtype=np.float64)
-        return starts
+        return self.edges[:-1]
 
     def place(self, time: float) -> int | None:
         """The number of the window that holds a time; None where none does.
@@ -116,7 +144,7 @@ class TimeWindows:
             >>> TimeWindows(0.0, 10.0, 3).place(10.0), TimeWindows(0.0, 10.0, 3).place(30.0)
             (1, None)
         """
-        number = int((time - self.start) // self.width)
+        number = int(_places(self.edges, [time])[0])
         return number if 0 <= number < self.count else None
 
     def sorted_in(self, observations: Iterable[Observation]) -> list[list[Observation]]:
@@ -130,10 +158,11 @@ class TimeWindows:
             >>> [len(held) for held in TimeWindows(0.0, 10.0, 3).sorted_in([seen])]
             [0, 1, 0]
         """
+        known = list(observations)
         held: list[list[Observation]] = [[] for _ in range(self.count)]
-        for one in observations:
-            number = self.place(one.timestamp)
-            if number is not None:
+        numbers = _places(self.edges, [one.timestamp for one in known]).tolist()
+        for one, number in zip(known, numbers, strict=True):
+            if 0 <= number < self.count:
                 held[number].append(one)
         return held
 
@@ -153,3 +182,14 @@ def seconds_of(text: str) -> float:
     if seconds <= 0.0:
         raise ConfigError(f"{text!r} is no length of time; write it as 30min, 1h, 1d or 1w")
     return seconds
+
+
+def _places(edges: NDArray[np.float64], times: Sequence[float]) -> NDArray[np.intp]:
+    """The number of the last edge that is not after each time; -1 before the first."""
+    places: NDArray[np.intp] = np.searchsorted(edges, np.asarray(times, dtype=np.float64), side="right") - 1
+    return places
+
+
+def _check_width(width: float) -> None:
+    if not (width > 0.0 and math.isfinite(width)):
+        raise ConfigError(f"width is {width}; give seconds, above 0")

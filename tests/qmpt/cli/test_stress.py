@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from qmpt.cli.stress import course_line
-from qmpt.cli.stressing import StressSettings, stressed_layer
+from qmpt.cli.stress_windows import StressSettings
+from qmpt.cli.stressing import stressed_layer
 from qmpt.data.io import load_layers, save_observations
 from qmpt.data.models import Observation, Pattern
 from qmpt.runs import read_run
