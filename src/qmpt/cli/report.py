@@ -11,6 +11,7 @@ import typer
 
 from qmpt.cli.options import Top
 from qmpt.cli.output import note, say, say_json
+from qmpt.cli.stress import STRESS_FILE
 from qmpt.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ __all__ = ["REPORT_FORMAT", "report"]
 REPORT_FORMAT: Final = "qmpt-report/1"
 _RESULTS: Final = (
     *("scores.json", "reflexivity.json", "self.json", "comparison.json", "simulation.json", "history.json"),
-    *("stress.json", "patterns.jsonl", "layers.jsonl"),
+    *(STRESS_FILE, "patterns.jsonl", "layers.jsonl"),
 )
 
 
@@ -111,8 +112,8 @@ def _sections(folder: Path, top: int) -> list[Section]:
         found += simulation_sections(result, load_layers(folder / "layers.jsonl"))
     if (folder / "history.json").is_file():
         found += history_sections(read_result(folder / "history.json", HistoryTests))
-    if (folder / "stress.json").is_file():
-        found += stress_sections(read_result(folder / "stress.json", Stress))
+    if (folder / STRESS_FILE).is_file():
+        found += stress_sections(read_result(folder / STRESS_FILE, Stress))
     if not found:
         raise DataError(
             f"{folder} holds no result; give what score, reflexivity, self, compare, simulate, stress or history kept"

@@ -85,7 +85,7 @@ def stress(
     conflicts, failures for want) and of what holds the layer in place (blocked acts, sameness of actions) are put on
     the scale of a reference period, so that 0.5 is what was usual then, and averaged. A window with too few
     observations has no value. At least 20 windows of reference are needed for a level, and 40 windows for an early
-    warning.
+    warning. Of fewer than five people nothing is shown.
 
     A row of a table speaks through numbers that are 0 or 1 and named ok, error, conflict, retry, deficit or blocked,
     and through a number named cost.

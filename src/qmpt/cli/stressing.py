@@ -31,7 +31,7 @@ SIGNIFICANT: Final = 0.025
 """Level of each of the two tests of early warning: together at most 5 percent of steady series warn."""
 
 _MOST_FILLED: Final = 0.1
-_ROOM: Final = 1.5
+_ROOM: Final = 1.5  # what a window holds on average, as a multiple of what it must
 _USUAL: Final = (0.05, 0.95)
 
 

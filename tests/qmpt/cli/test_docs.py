@@ -108,6 +108,7 @@ def test_every_subcommand_is_in_the_docs_or_named_there():
         "self",
         "simulate",
         "compare",
+        "stress",
         "history",
         "report",
         "validate",

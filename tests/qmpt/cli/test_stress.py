@@ -163,9 +163,9 @@ def test_nothing_is_shown_of_fewer_than_five_people_and_windows_with_fewer_are_l
 ):
     refused = qmpt("stress", own_repository)
     assert (refused.exit_code, refused.stdout) == (2, "")
-    assert "1 person" in refused.stderr
-    assert "--by observation" in refused.stderr
-    assert qmpt("stress", own_repository, "--by", "observation").exit_code == 0
+    assert "1 person acts in it, and nothing is shown of fewer than 5" in refused.stderr
+    assert "--by" not in refused.stderr
+    assert not re.search(r"20\d\d-", refused.stderr)
     found = qmpt("stress", repository, "--windows", 24)
     assert found.exit_code == 0
     assert "windows hold acts of fewer than 5 people and are left out" in found.stderr
@@ -177,12 +177,109 @@ def test_nothing_is_shown_of_fewer_than_five_people_and_windows_with_fewer_are_l
 
 
 @pytest.mark.needs("git")
-def test_a_repository_with_few_commits_has_shares_but_no_level_and_says_what_would_help(qmpt, own_repository):
-    result = qmpt("stress", own_repository, "--by", "observation")
-    text = " ".join(result.stdout.split())
+def test_no_grouping_gives_way_to_what_fewer_than_five_people_did(qmpt, own_repository):
+    for by in ("observation", "day", "pattern"):
+        result = qmpt("stress", own_repository, "--by", by)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "No such option" in result.stderr
+
+
+def test_the_time_asked_for_may_not_hold_fewer_than_five_people_either():
+    people = {
+        name: one.model_copy(update={"metadata": {"human": True, "pseudonymised": True}})
+        for name, one in AGENTS.items()
+    }
+    observations = [
+        one if number < 600 else one.model_copy(update={"pattern_id": "agent-00"})
+        for number, one in enumerate(acts(steady))
+    ]
+    asked = {"resamples": 0, "windows": 40}
+    assert stressed_layer("fleet", people, observations, (), StressSettings(**asked)).reason == ""
+    late = stressed_layer("fleet", people, observations, (), StressSettings(**asked, since=START + 6000.0))
+    assert late.reason.startswith("1 person acts in it, and nothing is shown of fewer than 5")
+    assert late.proxies == []
+
+
+def test_a_source_with_few_observations_has_shares_but_no_level_and_says_what_would_help(qmpt, kept):
+    text = " ".join(qmpt("stress", kept(acts(steady, n=30))).stdout.split())
     assert re.search(r"stress error +\d+\.\d % 30 - -", text)
     assert "No level, no shift, no early warning, no regime" in text
-    assert "take wider windows, or lower --fewest" in text
+    assert "take wider windows, lower --fewest, or leave out times that stand apart with --since and --until" in text
+
+
+def strayed(time, number=280):
+    """Acts and one more at a time far from theirs."""
+    observations = acts(steady, n=number)
+    return [*observations, observations[0].model_copy(update={"obs_id": "stray", "timestamp": time})]
+
+
+@pytest.mark.parametrize(
+    ("time", "option", "when"),
+    [
+        pytest.param(0.0, "--since", "2026-11-21T00:00:00", id="before"),
+        pytest.param(START + 1e8, "--until", "2030-01-21T09:46:40", id="after"),
+    ],
+)
+def test_one_stray_time_is_named_with_the_way_out_which_helps(qmpt, kept, time, option, when):
+    path = kept(strayed(time))
+    alone = qmpt("stress", path, "--layer", "fleet")
+    assert alone.exit_code == 0
+    side = "before" if option == "--since" else "after"
+    told = f"what lies {side} it, 1 of 281, can be left out with {option} {when}"
+    assert "22 of 24 windows hold nothing: the widest gap is from" in alone.stderr
+    assert told in alone.stderr
+    assert "No level" in alone.stdout
+    many = qmpt("stress", path, "--every", "1d")
+    assert (many.exit_code, many.stdout) == (2, "")
+    assert "the limit is 1000" in many.stderr
+    assert told in many.stderr
+    words = ("stress", path, "--layer", "fleet", option, when, "--fewest", 5)
+    assert "1 of 281 observations lie before --since or from --until on and are left out" in qmpt(*words).stderr
+    found = json.loads(qmpt(*words, "--json").stdout)["layers"][0]
+    assert sum(found["counts"]) == 280
+    assert found["stress"]["values"][-1] is not None
+
+
+def test_a_wide_gap_in_the_middle_is_named_and_no_half_is_called_a_stray():
+    observations = [
+        one.model_copy(update={"timestamp": one.timestamp + (1e7 if number >= 450 else 0.0)})
+        for number, one in enumerate(acts(steady))
+    ]
+    told = next(one for one in judged(observations).notes if "hold nothing" in one)
+    assert "the widest gap is from 2026-11-21T01:14:50 to" in told
+    assert "left out" not in told
+
+
+def test_what_lies_before_the_first_or_from_the_last_time_on_is_left_out():
+    found = judged(acts(steady), since=START + 1000.0, until=START + 8000.0)
+    assert sum(found.counts) == 700
+    assert found.starts[0] == START + 1000.0
+    assert found.notes[0] == "200 of 900 observations lie before --since or from --until on and are left out"
+    assert judged(acts(steady), since=START + 1e6).reason.startswith("all 900 observations lie before --since")
+
+
+def test_a_reference_of_more_than_half_the_course_is_said_and_a_shorter_one_is_not():
+    whole, part, half = (judged(acts(steady), windows=count) for count in (24, 40, 48))
+    assert (whole.reference, part.reference, half.reference) == ((0, 23), (0, 23), (0, 23))
+    assert any("the reference period is the whole course" in one for one in whole.notes)
+    assert any("the reference period is the first 24 of 40 windows" in one for one in part.notes)
+    assert half.notes == []
+    assert judged(acts(steady), windows=30, reference=(START, START + 8000.0)).notes == []
+
+
+def test_what_a_proxy_is_now_is_its_value_in_the_window_that_the_level_is_shown_of(qmpt, kept):
+    observations = [
+        one if number < 870 else one.model_copy(update={"payload": {**one.payload, "cost": None}})
+        for number, one in enumerate(acts(steady))
+    ]
+    words = ("stress", kept(observations), "--layer", "fleet", "--windows", 60)
+    level = json.loads(qmpt(*words, "--json").stdout)["layers"][0]
+    values = {one["name"]: one["values"] for one in level["proxies"]}
+    assert values["instability"][-3] is not None
+    assert values["instability"][-1] is None
+    text = qmpt(*words).stdout
+    assert re.search(r"^stress +instability +- +870 +0\.\d\d +- ", text, re.MULTILINE)
+    assert re.search(rf"^stress +error .* {100 * values['error'][-1]:.1f} % ", text, re.MULTILINE)
 
 
 def test_rows_of_a_table_speak_through_flags_and_a_cost(qmpt, tmp_path):
@@ -223,9 +320,9 @@ def test_what_is_kept_can_be_read_back_and_is_the_same_again(qmpt, spans, tmp_pa
     run = read_run(tmp_path / "one")
     assert run["seeds"] == {"bootstrap and surrogates": 3}
     assert run["counts"] == {"layers": 1, "windows": 42}
-    assert run["warnings"] == [
-        "fleet: windows without a value: 1 of 42; fewer than 10 of their observations tell anything"
-    ]
+    empty, reference = run["warnings"]
+    assert empty == "fleet: windows without a value: 1 of 42; fewer than 10 of their observations tell anything"
+    assert reference.startswith("fleet: the reference period is the first 25 of 42 windows, for the first half holds")
 
 
 @pytest.mark.parametrize(
@@ -234,7 +331,6 @@ def test_what_is_kept_can_be_read_back_and_is_the_same_again(qmpt, spans, tmp_pa
         pytest.param({"n": 1}, "1 observation; a course needs several times", id="one observation"),
         pytest.param({"n": 50, "together": True}, "all 50 observations have one time", id="one time"),
         pytest.param({"n": 50, "payload": "hi"}, "nothing in the traces tells stress or protection", id="no proxy"),
-        pytest.param({"n": 50, "words": ("--windows", 1)}, "1 window; a course needs at least 2", id="one window"),
         pytest.param({"n": 50, "words": ("--every", "1w")}, "1 window; a course needs at least 2", id="one week"),
     ],
 )
@@ -299,6 +395,12 @@ def test_a_stress_of_instability_alone_is_not_searched_for_shifts():
     ("words", "said"),
     [
         pytest.param(("--windows", 9, "--every", "1h"), "give one of them", id="both"),
+        pytest.param(("--windows", 1), "'--windows'", id="one window"),
+        pytest.param(("--since", "soon"), "write it as --since 2026-11-01 or", id="no since"),
+        pytest.param(("--until", "20261121"), "write it as --until 2026-11-01 or", id="no until"),
+        pytest.param(
+            ("--since", "2026-11-08", "--until", "2026-11-08"), "give the earlier time as --since", id="never"
+        ),
         pytest.param(("--every", "soon"), "write it as 30min, 1h, 1d or 1w", id="no time"),
         pytest.param(("--every", "1s"), "the limit is 1000", id="too narrow"),
         pytest.param(("--reference", "2026-11-01"), "write it as --reference 2026-11-01..2026-11-08", id="one date"),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qmpt.data.models import Observation
-from qmpt.metrics.layer_traces import trace_costs, trace_proxies, trace_signs
+from qmpt.metrics.layer_traces import read_traces, trace_costs, trace_proxies, trace_signs
 from qmpt.metrics.layer_windows import TimeWindows
 
 
@@ -129,6 +129,18 @@ def test_windows_are_the_same_for_every_proxy_wherever_its_observations_begin():
 def test_too_few_windows_for_instability_are_its_reason():
     acts = [act(n, True, cost=1.0) for n in range(40)]
     assert trace_proxies(acts, TimeWindows(0.0, 10.0, 4)).unsaid["instability"] == "4 windows; 5 are the fewest"
+
+
+def test_what_was_read_before_gives_the_same_proxies_and_counts_only_what_is_asked_of():
+    acts = [act(n, n % 3 > 0, "ab"[n % 2], cost=1.0 + n % 7) for n in range(60)]
+    windows, part = TimeWindows(0.0, 10.0, 6), acts[:40]
+    again = trace_proxies(acts, windows, reading=read_traces(acts))
+    fresh = trace_proxies(acts, windows)
+    assert (again.rests_on, again.overall, again.unsaid) == (fresh.rests_on, fresh.overall, fresh.unsaid)
+    for name, series in fresh.proxies.stress.items():
+        np.testing.assert_array_equal(again.proxies.stress[name], series)
+    assert trace_proxies(part, windows, reading=read_traces(acts)).rests_on == trace_proxies(part, windows).rests_on
+    assert read_traces(acts).telling == 60
 
 
 JSON = st.recursive(

@@ -3,7 +3,7 @@ import math
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from qmpt.data.models import Observation
@@ -42,6 +42,8 @@ def test_the_begin_of_each_window_lies_in_that_window_and_the_end_of_all_in_none
     assert windows.place(float(windows.edges[-1])) is None
 
 
+# Here the difference of the times is rounded up to whole windows.
+@example(-20610.5, 60.0, 247, -math.inf)
 @given(TIMES, st.floats(1e-3, 1e5), st.integers(0, 300), st.sampled_from([-math.inf, 0.0, math.inf]))
 def test_windows_from_a_start_hold_the_last_time_in_the_last_of_them(start, width, count, towards):
     edge = start + width * count
