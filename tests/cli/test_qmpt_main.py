@@ -12,7 +12,8 @@ from qmpt.cli.app import app
 from qmpt.errors import QmptError
 
 COMMANDS = (
-    *("ingest", "features", "score", "reflexivity", "self", "simulate", "compare", "history", "report", "validate"),
+    *("ingest", "features", "score", "reflexivity", "self", "stress", "simulate", "compare", "history", "report"),
+    "validate",
 )
 RUN = [sys.executable, "-c", "import sys; from qmpt.cli.main import main; sys.exit(main())"]
 
@@ -50,6 +51,12 @@ def test_the_help_of_each_command_names_its_exit_codes_and_teaches_by_an_example
     assert f"Example:\n    qmpt {name}" in result.stdout
     assert "Ends with 0" in result.stdout
     assert max(len(line) for line in result.stdout.splitlines()) <= 80
+
+
+def test_no_line_of_the_list_of_commands_is_cut():
+    listed = run("--help").stdout.decode().partition("Commands:")[2].strip().splitlines()
+    assert [line.split()[0] for line in listed] == list(COMMANDS)
+    assert not [line for line in listed if "..." in line]
 
 
 @pytest.mark.parametrize("words", [("nonsense",), ("score",), ("score", ".", "--nonsense"), ("history", "--runs", "1")])

@@ -59,17 +59,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-app.command("ingest")(ingest.ingest)
-app.command("features")(features.features)
-app.command("score")(score.score)
-app.command("reflexivity")(reflexivity.reflexivity)
-app.command("self")(self_operator.self_operator)
-app.command("stress")(stress.stress)
-app.command("simulate")(simulate.simulate)
-app.command("compare")(compare.compare)
-app.command("history")(history.history)
-app.command("report")(report.report)
-app.command("validate")(validate.validate)
+app.command("ingest", short_help="Read traces and keep them in a folder.")(ingest.ingest)
+app.command("features", short_help="Compute the features of each pattern.")(features.features)
+app.command("score", short_help="Who is unusual, by how much, and why.")(score.score)
+app.command("reflexivity", short_help="Who speaks of itself, and who predicts itself.")(reflexivity.reflexivity)
+app.command("self", short_help="Who knows the others, its place and its beliefs.")(self_operator.self_operator)
+app.command("stress", short_help="How strained the whole is over time.")(stress.stress)
+app.command("simulate", short_help="A simulated layer, with and without anomalies.")(simulate.simulate)
+app.command("compare", short_help="One population measured against another.")(compare.compare)
+app.command("history", short_help="The theory's historical example, put to the test.")(history.history)
+app.command("report", short_help="One page of what other commands kept.")(report.report)
+app.command("validate", short_help="Whether inputs, results and configurations are in order.")(validate.validate)
 
 
 def _print_version(wanted: bool) -> None:
@@ -94,5 +94,6 @@ def qmpt(
       qmpt score .                     authors of this repository, pseudonymous
       qmpt score spans.jsonl           agents, from OpenTelemetry spans
       qmpt score junit.xml             tests
+      qmpt stress spans.jsonl          how strained they are together, over time
       qmpt report scored --out r.html  what it found, as a page
     """  # noqa: D301 - the mark before the example is a backspace, not the two characters
