@@ -8,13 +8,7 @@ from ophamin import mean, scenario
 FEATURES = 4
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Small matrices gain nothing from several threads, and on a busy machine these wait for each other."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def estimator(seed=0):

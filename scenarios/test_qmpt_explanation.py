@@ -10,13 +10,7 @@ PATTERNS = 120
 SHIFTED, HUB = 7, 11
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Small matrices gain nothing from several threads, and on a busy machine these wait for each other."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def population(rng):

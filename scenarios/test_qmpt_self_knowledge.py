@@ -11,13 +11,7 @@ PAIRS = 500
 CHANNELS = {"2 states": (2, 0.2), "8 states": (8, 0.3), "gaussian": (0, 0.6)}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Small matrices gain nothing from several threads, and on a busy machine these wait for each other."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def true_ratio(states, errors):

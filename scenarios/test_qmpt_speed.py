@@ -63,13 +63,7 @@ class Yardstick(PillarBase):
 as_fast_as_assumed = Yardstick()
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """One thread for the matrices of all that are compared."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # -- layers -----------------------------------------------------------------------------------------------------------

@@ -14,13 +14,7 @@ from ophamin import Refuted, difference, mean, scenario
 BLOCKS = {"A": ["statistics"], "B": ["topics"], "A+B": ["statistics", "topics"]}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Small matrices gain nothing from several threads, and on a busy machine these wait for each other."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @cache

@@ -20,6 +20,7 @@ __all__ = [
     "Limit",
     "Out",
     "PeopleOption",
+    "Resamples",
     "Seed",
     "Settings",
     "SourcePath",
@@ -66,6 +67,9 @@ Config = Annotated[
 ]
 Seed = Annotated[
     int | None, typer.Option("--seed", min=0, metavar="N", help="Seed of all draws; default: 0.", show_default=False)
+]
+Resamples = Annotated[
+    int | None, typer.Option("--resamples", min=0, metavar="N", help="For the intervals; 0 for none; default: 200.")
 ]
 Out = Annotated[
     Path | None,

@@ -20,6 +20,7 @@ from qmpt.cli.options import (
     Least,
     Out,
     PeopleOption,
+    Resamples,
     Seed,
     Settings,
     SourcePath,
@@ -58,10 +59,7 @@ def score(
     people: PeopleOption = False,
     config: Config = None,
     seed: Seed = None,
-    resamples: Annotated[
-        int | None,
-        typer.Option("--resamples", min=0, metavar="N", help="For the intervals; 0 for none; default: 200."),
-    ] = None,
+    resamples: Resamples = None,
     fail_on: Annotated[FailOn, typer.Option("--fail-on", help="End with 1 where a pattern has this label.")] = (
         FailOn.NEVER
     ),

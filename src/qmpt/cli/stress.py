@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from qmpt.cli.options import AsJson, Kind, LayerName, Least, Out, PeopleOption, Seed, Settings, SourcePath
+from qmpt.cli.options import AsJson, Kind, LayerName, Least, Out, PeopleOption, Resamples, Seed, Settings, SourcePath
 from qmpt.cli.output import NO_BREAK, fail, note, progress, say, say_json, say_table, say_text
 from qmpt.errors import ConfigError
 
@@ -72,10 +72,7 @@ def stress(
     least: Least = 1,
     people: PeopleOption = False,
     seed: Seed = None,
-    resamples: Annotated[
-        int | None,
-        typer.Option("--resamples", min=0, metavar="N", help="For the intervals; 0 for none; default: 200."),
-    ] = None,
+    resamples: Resamples = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:

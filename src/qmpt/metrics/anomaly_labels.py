@@ -57,8 +57,8 @@ def find_thresholds(scores: Array, rare_quantile: float = 0.95, anomaly_quantile
         >>> find_thresholds(np.array([0.0] * 90 + [7.0] * 10))
         Thresholds(theta_1=inf, theta_2=inf)
     """
-    levels = np.unique(scores)
-    reached = len(scores) - np.searchsorted(np.sort(scores), levels)
+    levels, counts = np.unique(scores, return_counts=True)
+    reached = counts[::-1].cumsum()[::-1]
 
     def smallest(quantile: float) -> float:
         # a quantile such as 0.95 has no exact double; the rounding must not move the count

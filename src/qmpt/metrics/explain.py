@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from qmpt.metrics.anomaly_fit import Fit
 from qmpt.metrics.anomaly_labels import LABELS
 from qmpt.metrics.anomaly_models import Models, checked_scores
-from qmpt.metrics.anomaly_terms import Terms
+from qmpt.metrics.anomaly_terms import Scales, Terms
 from qmpt.metrics.density import TracedDensity
 from qmpt.metrics.distance import TracedDistance
-from qmpt.metrics.scaling import fit_scale
 
 __all__ = ["Explanation", "FeaturePart", "explain_row", "feature_parts"]
 
@@ -123,11 +122,8 @@ def explain_row(fit: Fit, row: Array, terms: Terms, position: int, top: int) -> 
     known = fit.standardiser
     z = known.transform(row[None])[0]
     rarity, distance = feature_parts(fit.models, z)
-    reference = fit.terms.raw.take(fit.kept)
-    tails = fit.scales.rarity.mode == "tail"
-    rarity_scale = fit_scale(reference.rarity) if tails else fit.scales.rarity
-    distance_scale = fit_scale(reference.distance) if tails else fit.scales.distance
-    parts = terms.weights[0] * rarity / rarity_scale.spread + terms.weights[1] * distance / distance_scale.spread
+    scales = fit.scales if fit.scales.rarity.mode != "tail" else Scales.fit(fit.terms.raw.take(fit.kept), "robust_z")
+    parts = terms.weights[0] * rarity / scales.rarity.spread + terms.weights[1] * distance / scales.distance.spread
     best = [int(at) for at in np.argsort(-parts, kind="stable")[: max(0, top)]]
     features = tuple(
         FeaturePart(

@@ -7,11 +7,12 @@ These are plain records: they hold results, with intervals, coverage and reasons
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from qmpt.errors import DataError, validation_message
+from qmpt.viz.reports_record import Finite, Pair, Record, Unit
 
 __all__ = [
     "Assessed",
@@ -34,15 +35,9 @@ __all__ = [
 MAX_BYTES: Final = 2**30
 
 Result = TypeVar("Result", bound=BaseModel)
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Pair = tuple[Finite, Finite]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FeatureReason(_Record):
+class FeatureReason(Record):
     """What one feature adds to a score.
 
     Attributes:
@@ -56,7 +51,7 @@ class FeatureReason(_Record):
     part: Finite
 
 
-class ScoredPattern(_Record):
+class ScoredPattern(Record):
     """One pattern with its score and the reasons.
 
     Attributes:
@@ -86,7 +81,7 @@ class ScoredPattern(_Record):
     marks: list[str] = Field(default_factory=list)
 
 
-class ScoredLayer(_Record):
+class ScoredLayer(Record):
     """The scores of one population.
 
     Attributes:
@@ -116,7 +111,7 @@ class ScoredLayer(_Record):
     people: bool = False
 
 
-class Scores(_Record):
+class Scores(Record):
     """What ``qmpt score`` found.
 
     Attributes:
@@ -132,7 +127,7 @@ class Scores(_Record):
     skipped: dict[str, int] = Field(default_factory=dict)
 
 
-class AssessedPattern(_Record):
+class AssessedPattern(Record):
     """One pattern with a score that is put together from parts.
 
     Attributes:
@@ -148,7 +143,7 @@ class AssessedPattern(_Record):
 
     pattern_id: str
     layer_id: str
-    value: Annotated[float, Field(ge=0.0, le=1.0)] | None
+    value: Unit | None
     interval: Pair | None = None
     coverage: Finite
     reason: str = ""
@@ -156,7 +151,7 @@ class AssessedPattern(_Record):
     persistence: str = ""
 
 
-class Assessed(_Record):
+class Assessed(Record):
     """What ``qmpt reflexivity`` or ``qmpt self`` found.
 
     Attributes:
@@ -178,7 +173,7 @@ class Assessed(_Record):
     people: bool = False
 
 
-class FeatureShift(_Record):
+class FeatureShift(Record):
     """How one feature moved between two populations.
 
     Attributes:
@@ -196,7 +191,7 @@ class FeatureShift(_Record):
     p_value: Finite
 
 
-class ComparedLayer(_Record):
+class ComparedLayer(Record):
     """One layer of two populations, the second measured against the first.
 
     Attributes:
@@ -228,7 +223,7 @@ class ComparedLayer(_Record):
     people: bool = False
 
 
-class Comparison(_Record):
+class Comparison(Record):
     """What ``qmpt compare`` found.
 
     Attributes:
@@ -246,7 +241,7 @@ class Comparison(_Record):
     level: Finite
 
 
-class Moment(_Record):
+class Moment(Record):
     """A time at which something happened in a layer.
 
     Attributes:
@@ -266,7 +261,7 @@ class Moment(_Record):
     capacity: Finite
 
 
-class SimulatedScenario(_Record):
+class SimulatedScenario(Record):
     """A scenario in short.
 
     Attributes:
@@ -296,7 +291,7 @@ class SimulatedScenario(_Record):
     derived: list[str] = Field(default_factory=list)
 
 
-class Simulation(_Record):
+class Simulation(Record):
     """What ``qmpt simulate`` found.
 
     Attributes:
@@ -320,7 +315,7 @@ class Simulation(_Record):
     counterfactual: dict[str, dict[str, tuple[Finite, Finite, Finite]]] = Field(default_factory=dict)
 
 
-class HistoryTest(_Record):
+class HistoryTest(Record):
     """The clustering of the historical events beside that of a model.
 
     Attributes:
@@ -342,7 +337,7 @@ class HistoryTest(_Record):
     runs: int
 
 
-class HistoryTests(_Record):
+class HistoryTests(Record):
     """What ``qmpt history`` found.
 
     Attributes:

@@ -6,9 +6,11 @@ These are plain records: they hold results, with intervals, coverage and reasons
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from qmpt.viz.reports_record import Finite, Pair, Record, Unit
 
 __all__ = ["STRESS_CAVEAT", "Change", "EarlySigns", "Level", "ProxyCourse", "Stress", "StressedLayer", "Trend"]
 
@@ -19,16 +21,8 @@ STRESS_CAVEAT: Final = (
 )
 """What must stand beside these numbers."""
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Unit = Annotated[float, Field(ge=0.0, le=1.0)]
-Pair = tuple[Finite, Finite]
 
-
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ProxyCourse(_Record):
+class ProxyCourse(Record):
     """One series that stands for stress or protection.
 
     Attributes:
@@ -52,7 +46,7 @@ class ProxyCourse(_Record):
     reason: str = ""
 
 
-class Level(_Record):
+class Level(Record):
     """Stress or protection over time.
 
     Attributes:
@@ -74,7 +68,7 @@ class Level(_Record):
         return max((place for place, value in enumerate(self.values) if value is not None), default=None)
 
 
-class Change(_Record):
+class Change(Record):
     """A shift of the mean of the stress.
 
     Attributes:
@@ -90,7 +84,7 @@ class Change(_Record):
     after: Finite | None
 
 
-class Trend(_Record):
+class Trend(Record):
     """The trend of an indicator of early warning.
 
     Attributes:
@@ -104,7 +98,7 @@ class Trend(_Record):
     p_value: Finite | None
 
 
-class EarlySigns(_Record):
+class EarlySigns(Record):
     """Whether a layer recovers ever more slowly from its fluctuations.
 
     Attributes:
@@ -122,7 +116,7 @@ class EarlySigns(_Record):
     reason: str = ""
 
 
-class StressedLayer(_Record):
+class StressedLayer(Record):
     """The course of one layer.
 
     Attributes:
@@ -168,7 +162,7 @@ class StressedLayer(_Record):
     people: bool = False
 
 
-class Stress(_Record):
+class Stress(Record):
     """What ``qmpt stress`` found.
 
     Attributes:
