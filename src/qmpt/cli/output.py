@@ -17,7 +17,7 @@ from typing import Any, Final, NoReturn
 import typer
 
 from qmpt.cli.exit_codes import EXIT_FINDINGS, EXIT_UNUSABLE
-from qmpt.viz.reports_text import visible
+from qmpt.viz.reports_text import NO_BREAK, visible
 
 __all__ = [
     "EXIT_FINDINGS",
@@ -37,7 +37,6 @@ __all__ = [
 NARROWEST: Final = 80
 WIDEST: Final = 120
 
-NO_BREAK: Final = "\u00a0"
 _COLOURS: Final = {"rare": typer.colors.YELLOW, "anomaly": typer.colors.RED, "upgrade": typer.colors.MAGENTA}
 
 

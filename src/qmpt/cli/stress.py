@@ -4,20 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from qmpt.cli.options import AsJson, Kind, LayerName, Least, Out, PeopleOption, Resamples, Seed, Settings, SourcePath
-from qmpt.cli.output import NO_BREAK, fail, note, progress, say, say_json, say_table, say_text
+from qmpt.cli.output import fail, note, progress, say, say_json, say_table, say_text
 from qmpt.errors import ConfigError
+from qmpt.viz.reports_course import changes_text, early_text, mode_text, moment
 
 if TYPE_CHECKING:
     from qmpt.cli.populations import Reading
     from qmpt.cli.stress_windows import StressSettings
     from qmpt.data.models import Layer
-    from qmpt.viz.reports_stress import EarlySigns, Level, ProxyCourse, Stress, StressedLayer
+    from qmpt.viz.reports_stress import Level, ProxyCourse, Stress, StressedLayer
 
 __all__ = ["STRESS_FILE", "course_line", "stress"]
 
@@ -264,9 +264,9 @@ def _print_layer(layer: StressedLayer) -> None:
     if not known:
         say_text(f"No level, no shift, no early warning, no regime: {layer.stress.reason}.")
     else:
-        say_text(_changes_text(layer))
-        say_text(_early_text(layer.warning, bool(layer.changes)))
-        say_text(_mode_text(layer))
+        say_text(changes_text(layer))
+        say_text(early_text(layer))
+        say_text(mode_text(layer))
     say()
 
 
@@ -276,7 +276,7 @@ def _print_levels(levels: dict[str, Level], layer: StressedLayer) -> None:
     rows = []
     for name, level in levels.items():
         last = level.last() or 0
-        when = "" if last == len(layer.starts) - 1 else f"in the window from {_moment(layer.starts[last])}"
+        when = "" if last == len(layer.starts) - 1 else f"in the window from {moment(layer.starts[last])}"
         numbers = number(level.values[last]), interval_text(level.intervals[last]), interval_text(level.usual)
         rows.append((name, *numbers, number(level.coverage[last]), when))
     say_table(("level", "now", "95 % interval", "usual range", "coverage", ""), rows, right=(1, 4))
@@ -329,58 +329,13 @@ def _value_now(course: ProxyCourse, layer: StressedLayer) -> float | None:
     return None if last is None else course.values[last]
 
 
-def _changes_text(layer: StressedLayer) -> str:
-    from qmpt.viz.reports_text import number
-
-    if layer.changes_reason:
-        return f"No shift of the stress was looked for: {layer.changes_reason}."
-    told = [f"{_moment(one.time)} UTC, from {number(one.before)} to {number(one.after)}" for one in layer.changes]
-    if not told:
-        return "Shifts of the mean of the stress: none."
-    return f"Shifts of the mean of the stress: {'; '.join(told)} (p{NO_BREAK}{layer.changes_p:.2g})."
-
-
-def _early_text(found: EarlySigns | None, shifted: bool) -> str:
-    if found is None or found.rises is None:
-        return f"Early warning: cannot be told: {found.reason if found is not None else 'there is no level'}."
-    trends = [
-        f"{one.indicator} tau{NO_BREAK}{one.tau:.2f}, p{NO_BREAK}{one.p_value:.2g}"
-        for one in found.trends
-        if one.tau is not None and one.p_value is not None
-    ]
-    told = f"Early warning: {'rises' if found.rises else 'no rise'} ({'; '.join(trends)})"
-    told += f"; empty windows that were filled in: {found.filled}" if found.filled else ""
-    return f"{told}. A shift of the mean raises both by itself." if found.rises and shifted else f"{told}."
-
-
-def _mode_text(layer: StressedLayer) -> str:
-    known = [(place, mode) for place, mode in enumerate(layer.modes) if mode is not None]
-    if not known:
-        lacks = [
-            f"{name} has no level ({level.reason})"
-            for name, level in (("stress", layer.stress), ("protection", layer.protection))
-            if level is not None and not _known(level)
-        ]
-        return f"No regime: {' and '.join(lacks) or 'no rule applies'}."
-    since, mode = known[-1]
-    share = layer.mode_shares[since]
-    while since > 0 and layer.modes[since - 1] == mode:
-        since -= 1
-    sure = f", in {100.0 * share:.0f}{NO_BREAK}% of the resamples" if share is not None else ""
-    return f"Regime: {mode} since {_moment(layer.starts[since])} UTC{sure}."
-
-
 def _known(level: Level) -> bool:
     return level.last() is not None
 
 
-def _moment(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M")
-
-
 def _time_span(begin: float, end: float) -> str:
     """Two times in UTC; the date once where it is the same."""
-    first, second = _moment(begin), _moment(end)
+    first, second = moment(begin), moment(end)
     day, _, _ = first.partition(" ")
     return f"{first} to {second.removeprefix(f'{day} ')} UTC"
 

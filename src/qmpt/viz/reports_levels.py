@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from qmpt.viz.reports_course import changes_text, early_text, mode_text
 from qmpt.viz.reports_document import Block, Listing, Paragraph, Section, Table
 from qmpt.viz.reports_figures import figure_of
 from qmpt.viz.reports_scores import people_caveat
@@ -56,7 +56,7 @@ def _section(layer: StressedLayer, title: str) -> Section:
             "Stress and protection by window.",
         )
         blocks += [drawn] if drawn is not None else []
-    blocks += [_proxies(layer), Listing((_shifts(layer), _early(layer), *layer.notes))]
+    blocks += [_proxies(layer), Listing((changes_text(layer), early_text(layer), mode_text(layer), *layer.notes))]
     return Section(title, tuple(blocks))
 
 
@@ -82,22 +82,3 @@ def _proxies(layer: StressedLayer) -> Table:
     )
     heads = ("level", "proxy", "overall share", "observations", "in the reference", "not used because")
     return Table(heads, rows, frozenset({2, 3, 4}), "What the levels rest on.")
-
-
-def _shifts(layer: StressedLayer) -> str:
-    if layer.changes_reason:
-        return f"No shift of the stress was looked for: {layer.changes_reason}."
-    told = [f"{_moment(one.time)}, from {number(one.before)} to {number(one.after)}" for one in layer.changes]
-    return f"Shifts of the mean of the stress: {'; '.join(told) or 'none'}."
-
-
-def _early(layer: StressedLayer) -> str:
-    signs = layer.warning
-    if signs is None or signs.rises is None:
-        return f"Early warning cannot be told: {signs.reason if signs is not None else 'there is no level'}."
-    trends = [f"{one.indicator} tau {number(one.tau)}, p {number(one.p_value, 3)}" for one in signs.trends]
-    return f"Early warning: {'rises' if signs.rises else 'no rise'} ({'; '.join(trends)})."
-
-
-def _moment(time: float) -> str:
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M UTC")

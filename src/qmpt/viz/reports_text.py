@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["interval_text", "markdown_text", "number", "shortened", "signed", "visible"]
+__all__ = ["NO_BREAK", "interval_text", "markdown_text", "number", "shortened", "signed", "visible"]
 
 MISSING: Final = "-"
 
@@ -28,6 +28,7 @@ _MARKDOWN: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _BLOCK_START: Final = re.compile(r"(\d{0,9})([#>+=-]|(?<=\d)[.)])(?=[#+=\s-]|\Z|(?<=>))")
+NO_BREAK: Final = "\u00a0"
 _ZERO_WIDTH_SPACE: Final = "\u200b"
 
 
