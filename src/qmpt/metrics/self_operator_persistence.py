@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Final
 
 from qmpt.errors import DataError
@@ -186,21 +186,14 @@ def _longest_lasting(run: Sequence[WindowScore], least_windows: int, phi_self: f
     """The longest part of a run that is long enough and whose mean is high enough, the first of several; or nothing.
 
     A part has a mean of at least ``phi_self`` where the running sum of what is above it has not fallen between its
-    ends. From the highest sum that is still to come one can tell when a longer part is out of reach.
+    ends.
     """
-    sums = [0.0]
-    for one in run:
-        sums.append(sums[-1] + _known(one) - phi_self)
-    ahead = sums.copy()
-    for place in range(len(sums) - 2, -1, -1):
-        ahead[place] = max(ahead[place], ahead[place + 1])
-    first = last = 0
-    length = least_windows - 1
-    for start, level in enumerate(sums):
-        while start + length + 1 < len(sums) and ahead[start + length + 1] >= level - _ROUNDING:
-            length += 1
-            first, last = start, start + length
-    return run[first:last]
+    sums = [0.0, *accumulate(_known(one) - phi_self for one in run)]
+    for length in range(len(run), least_windows - 1, -1):
+        for start in range(len(run) - length + 1):
+            if sums[start + length] - sums[start] >= -_ROUNDING:
+                return run[start : start + length]
+    return run[:0]
 
 
 def _has_evidence(window: WindowScore, least_observations: int) -> bool:
